@@ -14,7 +14,7 @@
 #error "toml++ was configured elsewhere"
 #endif
 namespace chrysalis::isa::detail {
-inline void toml_check(bool holds) {
+constexpr void toml_check(bool holds) {
   if (!holds) throw std::runtime_error("malformed TOML");
 }
 }  // namespace chrysalis::isa::detail
