@@ -41,7 +41,7 @@ void sweep_load(const char* name) {
     }
   }
   for (int i = 0; i < kRandomCases; ++i) {
-    one(random_operand<T>(rng, T{}), words[rng() % words.size()]);
+    one(random_operand<T>(rng, T{}), random_control_word(rng()));
   }
 }
 
@@ -86,7 +86,7 @@ void sweep_store(const char* name, Ours ours, Hardware hardware, Operand random)
     }
   }
   for (int i = 0; i < 2 * kRandomCases; ++i) {
-    one(random(rng), words[rng() % words.size()]);
+    one(random(rng), random_control_word(rng()));
   }
 }
 
