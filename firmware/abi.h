@@ -1,0 +1,82 @@
+// The contract between the monitor (concealed firmware) and the platform (sim/): the memory map, the
+// guest context and mailbox in concealed memory, and the services of the `platform` atom.
+//
+// Plain data of fixed layout, so that core form, hosted form, functional executor and RTL all agree.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace chrysalis::fw {
+
+// -- Physical memory map ---------------------------------------------------------------------------
+// Guest RAM from 0; concealed memory at the top. The firmware is linked at kConcealedBase with
+// -mcmodel=medlow, so everything of it lies below 2 GiB.
+inline constexpr uint64_t kGuestRamMax = 0x6000'0000;    ///< 1.5 GiB
+inline constexpr uint64_t kConcealedBase = 0x7000'0000;
+inline constexpr uint64_t kConcealedSize = 0x0800'0000;  ///< 128 MiB
+inline constexpr uint64_t kMailboxAddress = kConcealedBase;  ///< Mailbox, first two pages of concealed memory
+
+/// x86 state while the interpreter has it. Index of slot[] is ir::GuestReg; each slot holds its register
+/// zero-extended.
+struct alignas(16) GuestContext {
+  uint64_t slot[24];
+  struct alignas(16) X87Register {
+    uint64_t significand;
+    uint16_t sign_exponent;
+    uint8_t pad[6];
+  } st[8];                 ///< physical registers R0..R7, not stack order
+  uint16_t fcw, fsw;       ///< fsw without TOP; TOP is in x87_top
+  uint8_t x87_top;
+  uint8_t x87_tag;         ///< bit n set: R(n) is valid, special or zero; clear: empty
+  uint16_t fop;
+  uint32_t fip, fdp;
+  uint16_t fcs, fds;
+  uint32_t mxcsr;
+  uint8_t xmm[8][16];
+  uint32_t cr0, cr2, cr3, cr4;
+};
+
+/// Why the firmware calls the platform.
+enum class Service : uint32_t {
+  GuestException = 1,   ///< x86 exception or software interrupt: Mailbox::vector, error_code, cr2; context is precise
+  Console = 2,          ///< diagnostic text: arg0 = address in concealed memory, arg1 = length
+  Panic = 3,            ///< firmware bug: text as for Console; the platform stops with an error
+  UnsupportedInstruction = 4,  ///< statistics only: arg0 = guest address; #UD follows as GuestException
+};
+
+/// What the platform asks of the firmware when a service returns (bits of Mailbox::reply).
+enum Reply : uint32_t {
+  kReplyFlushTlb = 1,        ///< page tables changed
+  kReplyInvalidateCode = 2,  ///< guest-physical pages invalid_page[0..invalid_count) were written or remapped
+  kReplyInvalidateAll = 4,   ///< forget every predecoded instruction and translation
+  kReplyStop = 8,            ///< execute nothing more; the platform ends the run
+};
+
+enum class Interpreter : uint32_t { DecodeDispatch = 0, IndirectThreaded = 1, DirectThreaded = 2 };
+
+/// First two pages of concealed memory.
+struct Mailbox {
+  // written by the platform before reset
+  uint64_t magic;            ///< kMailboxMagic
+  uint64_t guest_ram_size;   ///< bytes
+  uint64_t heap_begin, heap_end;  ///< concealed memory free for the firmware
+  uint64_t stack_top;
+  Interpreter interpreter;
+  uint32_t max_gear;
+  uint64_t tsc_scale;        ///< guest TSC ticks per host cycle, 32.32 fixed point
+  // exchange with the platform
+  GuestContext context;
+  uint32_t vector;
+  uint32_t error_code;
+  uint32_t is_software_interrupt;  ///< 1: INT n / INT3 / INTO, EIP is after the instruction
+  uint32_t reply;
+  uint32_t invalid_count;
+  uint32_t invalid_page[256];      ///< physical page numbers
+  // firmware statistics, read by the platform at the end of a run; see firmware/counters.def
+  uint64_t counter[128];
+};
+inline constexpr uint64_t kMailboxMagic = 0x53494c4153595243;  // "CRYSALIS"
+static_assert(sizeof(Mailbox) <= 8192);
+
+}  // namespace chrysalis::fw
