@@ -80,6 +80,24 @@ TEST(FpX87, Sub) { sweep_binary<F80>("fsub", ours_sub<F80>, x87_fsub); }
 TEST(FpX87, Mul) { sweep_binary<F80>("fmul", ours_mul<F80>, x87_fmul); }
 TEST(FpX87, Div) { sweep_binary<F80>("fdiv", ours_div<F80>, x87_fdiv); }
 
+/// Quotients that lie a single part in 2^128 beside the middle of two neighbours: for an odd divisor y,
+/// the dividend whose remainder is (y - 1) / 2 or (y + 1) / 2 after 64 quotient bits.
+TEST(FpX87, DivNearestToHalf) {
+  const auto hardware = [](F80 a, F80 b, std::uint16_t fcw) { return x87_fdiv(a, b, fcw); };
+  Checker checker;
+  Random rng(kSeed);
+  for (int i = 0; i < kRandomCases / 10; ++i) {
+    const std::uint64_t y = rng() | 0x8000000000000001;
+    std::uint64_t x = y / 2 + (rng() & 1);
+    for (int bit = 0; bit < 64; ++bit) {  // divides by 2^64 modulo y
+      x = (x & 1) == 0 ? x / 2 : x / 2 + y / 2 + 1;
+    }
+    if (x >> 63 != 0) {
+      check_binary<F80>(checker, "fdiv", ours_div<F80>, hardware, {x, 0x3fff}, {y, 0x3fff}, random_control_word(rng()) | 0x300);
+    }
+  }
+}
+
 TEST(FpX87, ArithmeticM32) {
   sweep_binary<F32>("fadd m32", ours_add<F32>, MemoryForm<F32>(x87_fadd_m));
   sweep_binary<F32>("fsub m32", ours_sub<F32>, MemoryForm<F32>(x87_fsub_m));
