@@ -16,7 +16,7 @@ namespace chrysalis::isa {
   EVENT(AliasFault, "alias", 1, "a store under mask overlaps a protected load; EADDR guest address; EINFO entries hit") \
   EVENT(StoreBufferFull, "store_buffer_full", 1, "no room for a gated store; EADDR guest address; EINFO access")  \
   EVENT(TranslatedWrite, "translated_write", 1, "a store hits a translated granule; EADDR guest address; EINFO access and physical page") \
-  EVENT(DeviceAccess, "device", 1, "an access to a device while stores are gated or the region is speculative; EADDR guest address; EINFO access") \
+  EVENT(DeviceAccess, "device", 1, "an access to a device page while Iomode is 0 or, by a load, stores are gated; EADDR guest address; EINFO access") \
   EVENT(ConcealedAccess, "concealed", 1, "a guest access is mapped to concealed memory; EADDR guest address; EINFO access") \
   EVENT(BusError, "bus_error", 1, "a physical address that nothing answers; EADDR address; EINFO access")         \
   EVENT(IllegalMolecule, "illegal", 1, "bytes that are no molecule of this machine; EADDR its address; EINFO isa::DecodeError") \

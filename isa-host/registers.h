@@ -82,6 +82,7 @@ constexpr bool holds(Cond cond, uint64_t flags) {
   SPECIAL(SampleAddress, "saddr", "host address that the last Sample event met; read-only")                      \
   SPECIAL(TimerCompare, "tcompare", "raises interrupt line 0 while Cycles is not below it; 0: off")               \
   SPECIAL(UserMode, "umode", "1: guest accesses are made with x86 user rights")                                  \
+  SPECIAL(Iomode, "iomode", "1: guest accesses to device pages are made, in order; 0: they raise DeviceAccess")    \
   SPECIAL(Features, "features", "hardware present, isa::Feature; read-only")                                     \
   SPECIAL(Scratch0, "scratch0", "for event stubs")                                                               \
   SPECIAL(Scratch1, "scratch1", "for event stubs")                                                               \
@@ -116,7 +117,7 @@ enum Feature : uint64_t {
   kFeatureOffset = 16,      ///< loads and stores take ra + rm; otherwise only [ra]
 };
 
-/// A constant that `fconst` delivers (x87 FLD1 and so on; the value follows FCR's rounding).
-enum class FpConstant : uint8_t { Zero, One, L2T, L2E, Pi, Lg2, Ln2, kCount };
+/// What `fconst` can deliver, as fp::Constant: 1, log2 10, log2 e, pi, log10 2, ln 2, 0; rounded by FCR.
+inline constexpr unsigned kFpConstants = 7;
 
 }  // namespace chrysalis::isa
