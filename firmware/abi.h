@@ -43,6 +43,7 @@ enum class Service : uint32_t {
   Console = 2,          ///< diagnostic text: arg0 = address in concealed memory, arg1 = length
   Panic = 3,            ///< firmware bug: text as for Console; the platform stops with an error
   UnsupportedInstruction = 4,  ///< statistics only: arg0 = guest address; #UD follows as GuestException
+  Attention = 5,        ///< an interrupt line is raised, Special::Ipending says which; the context is precise
 };
 
 /// What the platform asks of the firmware when a service returns (bits of Mailbox::reply).
@@ -54,6 +55,18 @@ enum Reply : uint32_t {
 };
 
 enum class Interpreter : uint32_t { DecodeDispatch = 0, IndirectThreaded = 1, DirectThreaded = 2 };
+
+/// What the interpreters keep next to the guest's registers, so that one base register and short offsets
+/// reach every operand of a micro-operation. The firmware's own; the platform only reserves the room.
+struct InterpreterScratch {
+  uint64_t zero;             ///< always 0: the operand of an absent source
+  uint64_t junk;             ///< destination of results that nobody reads
+  const void* current;       ///< micro-operation whose guest access is under way; null: EIP is in the context
+  const void* left_by;       ///< micro-operation that left the interpreter
+  uint64_t reason;           ///< why (fw::Leave)
+  uint64_t spare[11];
+  uint64_t temp[480];        ///< temporaries of one x86 instruction
+};
 
 /// First two pages of concealed memory.
 struct Mailbox {
@@ -67,6 +80,7 @@ struct Mailbox {
   uint64_t tsc_scale;        ///< guest TSC ticks per host cycle, 32.32 fixed point
   // exchange with the platform
   GuestContext context;
+  uint64_t argument[2];      ///< of Console, Panic and UnsupportedInstruction: arg0, arg1
   uint32_t vector;
   uint32_t error_code;
   uint32_t is_software_interrupt;  ///< 1: INT n / INT3 / INTO, EIP is after the instruction
@@ -75,6 +89,7 @@ struct Mailbox {
   uint32_t invalid_page[256];      ///< physical page numbers
   // firmware statistics, read by the platform at the end of a run; see firmware/counters.def
   uint64_t counter[128];
+  InterpreterScratch scratch;
 };
 inline constexpr uint64_t kMailboxMagic = 0x53494c4153595243;  // "CRYSALIS"
 static_assert(sizeof(Mailbox) <= 8192);
