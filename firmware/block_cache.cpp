@@ -19,13 +19,13 @@ T* allocate(size_t count) {
   return static_cast<T*>(::operator new(count * sizeof(T)));
 }
 
+}  // namespace
+
 void report_unsupported(uint32_t eip) {
   count(Counter::Unsupported);
   host::mailbox().argument[0] = eip;
   host::platform(Service::UnsupportedInstruction);
 }
-
-}  // namespace
 
 BlockCache::BlockCache(UopForm form)
     : form_(form),

@@ -58,6 +58,9 @@ struct Fetched {
   bool unsupported = false;
 };
 
+/// Counts an instruction that is valid but not supported, and tells the platform.
+void report_unsupported(uint32_t eip);
+
 class BlockCache {
  public:
   /// Allocates the tables from the heap.

@@ -33,6 +33,8 @@ struct ValueState {
 ValueState g_values[kMaxValues];
 uint8_t g_set_done[kMaxUopsPerInstruction];  ///< index of operation: a SetReg whose value was written where it was made
 
+uint16_t plain_code(Op op, unsigned width = 64) { return uop_code(op, plain_width(op, width)); }
+
 class Converter {
  public:
   Converter(const ir::Code& code, uint32_t eip, uint32_t next_eip, UopForm form, bool commit_stores, UopBuffer& out)
@@ -138,14 +140,14 @@ Uop& Converter::append(FormPair form) {
 }
 
 Uop& Converter::append_constant(uint16_t d, uint64_t constant) {
-  Uop& u = direct() ? append(find_constant()) : append(uop_code(Op::Const, 32));
+  Uop& u = direct() ? append(find_constant()) : append(plain_code(Op::Const));
   u.d = d;
   u.wide = constant;
   return u;
 }
 
 void Converter::append_copy(uint16_t d, uint16_t a) {
-  Uop& u = direct() ? append(find_move()) : append(uop_code(Op::Copy, 32));
+  Uop& u = direct() ? append(find_move()) : append(plain_code(Op::Copy));
   u.d = d;
   u.a = a;
 }
@@ -458,7 +460,7 @@ void Converter::convert_pure(unsigned i) {
   uint16_t s[4];
   for (unsigned k = 0; k < 4; ++k) s[k] = k < row.sources ? source(op.src[k]) : kSlotZero;
   const uint16_t d = destination(i, op.value), f = destination(i, op.flags);
-  Uop& u = append(uop_code(op.op, op.width));
+  Uop& u = append(plain_code(op.op, op.width));
   u.d = d, u.f = f;
   u.a = s[0], u.b = s[1], u.c = s[2], u.e = s[3];
   if (op.op == Op::Lea) {
@@ -478,10 +480,10 @@ void Converter::convert_exit(unsigned i) {
   const uint16_t condition = op.op == Op::ExitIf ? source(op.src[0]) : 0;
   const bool on_value = op.cond == Cond::Zero || op.cond == Cond::NonZero;
   Uop* u;
-  if (op.op == Op::Exit) u = &append(repeat ? static_cast<uint16_t>(kUopRepeat) : uop_code(Op::Exit, 32));
+  if (op.op == Op::Exit) u = &append(repeat ? static_cast<uint16_t>(kUopRepeat) : plain_code(Op::Exit));
   else if (repeat) u = &append(static_cast<uint16_t>(kUopRepeatIf));
   else if (direct() && (on_value || condition == kSlotFlags)) u = &append(find_exit_if(op.cond));
-  else u = &append(uop_code(Op::ExitIf, 32));
+  else u = &append(plain_code(Op::ExitIf));
   u->target = g_unlinked;
   u->imm = static_cast<int32_t>(target);
   if (op.op == Op::ExitIf) {
@@ -522,7 +524,7 @@ void Converter::convert_operation(unsigned i) {
       if (direct() && convert_fast_memory(i)) return;
       const uint16_t a = source(op.src[0]), b = op.op == Op::Store ? source(op.src[1]) : 0;
       const uint16_t d = destination(i, op.value);
-      Uop& u = append(uop_code(op.op, op.width));
+      Uop& u = append(plain_code(op.op, op.width));
       u.d = d, u.a = a, u.b = b;
       u.imm = static_cast<int32_t>(op.imm);
       u.eip = eip_;
@@ -537,14 +539,14 @@ void Converter::convert_operation(unsigned i) {
         append(static_cast<uint16_t>(kUopEnd));
         append(static_cast<uint16_t>(kUopLeave));
       } else {
-        append(uop_code(Op::ExitInd, 32)).a = a;
+        append(plain_code(Op::ExitInd)).a = a;
       }
       return;
     }
     case Op::Trap:
     case Op::TrapIf: {
       const uint16_t a = op.op == Op::TrapIf ? source(op.src[0]) : 0;
-      Uop& u = append(uop_code(op.op, 32));
+      Uop& u = append(plain_code(op.op));
       u.a = a;
       u.b = static_cast<uint16_t>(op.cond);
       u.d = op.aux;
@@ -553,7 +555,7 @@ void Converter::convert_operation(unsigned i) {
       return;
     }
     case Op::SoftInt: {
-      Uop& u = append(uop_code(Op::SoftInt, 32));
+      Uop& u = append(plain_code(Op::SoftInt));
       u.d = op.aux;
       u.eip = eip_;
       return;
@@ -563,7 +565,7 @@ void Converter::convert_operation(unsigned i) {
       for (unsigned k = 0; k < 4; ++k) s[k] = source(op.src[k]);
       const uint16_t d = destination(i, op.value), f = destination(i, op.flags);
       append_constant(kSlotEip, eip_);
-      Uop& u = append(uop_code(Op::Helper, 32));
+      Uop& u = append(plain_code(Op::Helper));
       u.d = d, u.f = f;
       u.a = s[0], u.b = s[1], u.c = s[2], u.e = s[3];
       u.imm = static_cast<int32_t>(op.imm);

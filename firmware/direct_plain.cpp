@@ -16,9 +16,9 @@ constexpr Handler plain_handler() {
   } else {
     constexpr ir::Op op = static_cast<ir::Op>(code / 4);
     constexpr unsigned width = 8u << (code % 4);
-    if constexpr (!is_interpreted(op)) return nullptr;
-    else if constexpr (branches(op)) return branching_handler<DirectThreading, execute<op, 32>>;
-    else return straight_handler<DirectThreading, execute<op, has_width(op) ? width : 32>>;
+    if constexpr (!is_form(op, width)) return nullptr;
+    else if constexpr (branches(op)) return branching_handler<DirectThreading, execute<op, width>>;
+    else return straight_handler<DirectThreading, execute<op, width>>;
   }
 }
 

@@ -171,6 +171,9 @@ FW_INLINE void tlb_flush_page(uint64_t address) {
   asm volatile(FW_INTRINSIC_FORM "x0, %0, x0" ::"r"(address), FW_INTRINSIC_ID(TlbFlushPage) : "memory");
 }
 
+/// True if something asynchronous wants the monitor.
+FW_INLINE bool attention() { return read_special<isa::Special::Ipending>() != 0; }
+
 /// Guest memory by physical address, for page tables and code bytes. The platform guarantees RAM below
 /// Mailbox::guest_ram_size; callers check.
 FW_INLINE volatile uint8_t* physical(uint64_t address) { return reinterpret_cast<volatile uint8_t*>(address); }
@@ -220,6 +223,7 @@ FW_INLINE void write_special(uint64_t data) {
 FW_INLINE void tlb_write(const isa::TlbEntry& entry) { hosted::machine().tlb_write(entry); }
 FW_INLINE void tlb_flush() { hosted::machine().tlb_flush(); }
 FW_INLINE void tlb_flush_page(uint64_t address) { hosted::machine().tlb_flush_page(static_cast<uint32_t>(address)); }
+FW_INLINE bool attention() { return hosted::machine().attention(); }
 FW_INLINE volatile uint8_t* physical(uint64_t address) { return hosted::machine().physical(address); }
 FW_INLINE Mailbox& mailbox() { return hosted::machine().mailbox(); }
 

@@ -21,11 +21,30 @@ constexpr bool is_interpreted(ir::Op op) {
   return op < ir::Op::Branch;
 }
 
+/// Operations that atoms have at 16 bits and more only.
+constexpr bool lacks_width_8(ir::Op op) {
+  using ir::Op;
+  switch (op) {
+    case Op::Shld: case Op::Shrd: case Op::Bt: case Op::Bts: case Op::Btr: case Op::Btc: case Op::Bsf: case Op::Bsr:
+    case Op::Bswap: return true;
+    default: return false;
+  }
+}
 /// True for operations whose meaning depends on their width.
 constexpr bool has_width(ir::Op op) {
   using ir::Op;
-  return (is_pure(op) && op != Op::GetReg && op != Op::SetReg && op != Op::Copy && op != Op::SetCc && op != Op::SelectCc) ||
-         (ir::info(op).effects & ir::kGuest) != 0;
+  switch (op) {
+    case Op::Const: case Op::GetReg: case Op::SetReg: case Op::Copy: case Op::SetCc: case Op::SelectCc: case Op::SelectNz:
+    case Op::LeaUw: case Op::ExtractH: case Op::InsertL8: case Op::InsertH8: case Op::InsertL16: case Op::OrcB:
+    case Op::SetLtU: case Op::SetLtS: case Op::SetEq: case Op::SetNe: return false;
+    default: return (ir::info(op).effects & (ir::kExit | ir::kHelper)) == 0;
+  }
+}
+/// The width under which the plain form knows an operation: operations without a width stand at 64.
+constexpr unsigned plain_width(ir::Op op, unsigned width) { return has_width(op) ? width : 64; }
+/// True if the plain form has this operation at this width.
+constexpr bool is_form(ir::Op op, unsigned width) {
+  return is_interpreted(op) && plain_width(op, width) == width && !(width == 8 && lacks_width_8(op));
 }
 
 /// Condition of SetCc, SelectCc, ExitIf, TrapIf on source `s`: a flags image, or a value for Zero and NonZero.
@@ -151,7 +170,7 @@ FW_INLINE const Uop* execute_other(const Uop* u, char* base) {
     scratch(base).reason = static_cast<uint64_t>(Leave::Exit);  // left_by names the exit that came here
     return nullptr;
   } else if constexpr (code == kUopLeave) {
-    return leave(u, base, Leave::Indirect);
+    return leave(u, base, Leave::Mode);
   } else {
     static_assert(code == kUopCommit);
     host::commit<0>();

@@ -58,7 +58,7 @@ enum : uint16_t {
   kUopRepeat,      ///< Exit that does not complete the instruction: commit, count nothing
   kUopRepeatIf,    ///< ExitIf of the same kind
   kUopUnlinked,    ///< leaves with Leave::Exit
-  kUopLeave,       ///< leaves with Leave::Indirect: the next address is in the context's EIP
+  kUopLeave,       ///< leaves with Leave::Mode: the next address is in the context's EIP
   kUopCommit,      ///< releases the gated stores amid an instruction
   kUopCount
 };
@@ -67,6 +67,7 @@ enum : uint16_t {
 enum class Leave : uint64_t {
   Exit,          ///< left_by is an Exit or ExitIf taken, not linked yet
   Indirect,      ///< the new address is in the context's EIP
+  Mode,          ///< the same, after an instruction that may change what lifting assumes
   Trap,          ///< left_by is a Trap or TrapIf
   SoftInt,       ///< left_by is a SoftInt
   Raise,         ///< a helper raised what Mailbox::vector says; EIP is in the context
