@@ -8,14 +8,9 @@
 #include <span>
 
 #include "x86-frontend/mnemonics.h"  // generated from Zydis: enum class Mnemonic, mnemonic_name()
+#include "x86-frontend/registers.h"
 
 namespace chrysalis::x86 {
-
-/// In encoding order; GuestReg lists selectors and bases in the same order.
-enum class SegmentRegister : uint8_t { Es, Cs, Ss, Ds, Fs, Gs };
-
-/// Marks the absence of a base or index register.
-inline constexpr uint8_t kNoRegister = 0xff;
 
 /// Longer instructions raise #GP(0).
 inline constexpr unsigned kMaxInstructionLength = 15;
@@ -29,23 +24,19 @@ enum class OperandKind : uint8_t {
   FarPointer,  ///< imm: offset, zero-extended from operand_width; selector
 };
 
-/// `General`: width 8, 16 or 32 says which part; at width 8, reg 4..7 are AH CH DH BH. `Segment`: reg is a
-/// SegmentRegister. `St`: reg is relative to the top of the stack.
-enum class RegisterClass : uint8_t { General, Segment, St, Mm, Xmm, Control, Debug };
-
 /// An operand as Intel's syntax shows it. Fields that the kind doesn't name are zero.
 struct Operand {
   OperandKind kind = OperandKind::None;
   RegisterClass reg_class = RegisterClass::General;
   uint8_t reg = 0;                                   ///< as encoded: EAX ECX EDX EBX ESP EBP ESI EDI
-  SegmentRegister segment = SegmentRegister::Es;     ///< Memory: the override, else SS for ESP/EBP bases, else DS
+  SegmentRegister segment = SegmentRegister::Es;     ///< Memory: override, else SS with base ESP or EBP, else DS
   uint8_t base = 0;                                  ///< Memory: general register or kNoRegister
   uint8_t index = 0;                                 ///< Memory: general register or kNoRegister
   uint8_t scale = 0;                                 ///< Memory: 1, 2, 4 or 8; 0 without index
   bool imm_signed = false;                           ///< Immediate: imm was sign-extended from width
-  uint16_t width = 0;                                ///< bits; of LEA's memory operand, those of its address
+  uint16_t width = 0;                                ///< bits; of LEA's memory operand, those of its address (LEA ignores overrides)
   uint16_t selector = 0;                             ///< FarPointer
-  int32_t disp = 0;                                  ///< Memory: sign-extended; a bare 16-bit offset zero-extended
+  int32_t disp = 0;                                  ///< Memory: sign-extended, also where 16 bits wide
   int64_t imm = 0;
 };
 

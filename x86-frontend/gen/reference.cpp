@@ -95,4 +95,25 @@ std::string mnemonic_enumerator(const ZydisDecodedInstruction& inst) {
   return enumerator;
 }
 
+std::optional<RegisterName> register_name(ZydisRegister reg) {
+  struct Range {
+    ZydisRegister first;
+    unsigned count;
+    RegisterClass reg_class;
+  };
+  static constexpr Range kRanges[] = {
+      {ZYDIS_REGISTER_AL, 8, RegisterClass::General},   {ZYDIS_REGISTER_AX, 8, RegisterClass::General},
+      {ZYDIS_REGISTER_EAX, 8, RegisterClass::General},  {ZYDIS_REGISTER_ES, 6, RegisterClass::Segment},
+      {ZYDIS_REGISTER_ST0, 8, RegisterClass::St},       {ZYDIS_REGISTER_MM0, 8, RegisterClass::Mm},
+      {ZYDIS_REGISTER_XMM0, 8, RegisterClass::Xmm},     {ZYDIS_REGISTER_CR0, 8, RegisterClass::Control},
+      {ZYDIS_REGISTER_DR0, 8, RegisterClass::Debug},
+  };
+  for (const Range& r : kRanges) {
+    if (reg >= r.first && reg < r.first + r.count) {
+      return RegisterName{r.reg_class, static_cast<uint8_t>(reg - r.first)};
+    }
+  }
+  return std::nullopt;
+}
+
 }  // namespace chrysalis::x86::gen

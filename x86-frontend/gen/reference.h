@@ -6,7 +6,10 @@
 #include <array>
 #include <cstdint>
 #include <span>
+#include <optional>
 #include <string>
+
+#include "x86-frontend/registers.h"
 
 namespace chrysalis::x86::gen {
 
@@ -44,5 +47,12 @@ bool is_ours(const ZydisDecodedInstruction& inst);
 /// The enumerator of x86::Mnemonic for an instruction. Zydis' name with a capital, except that the SSE2 instructions
 /// MOVSD and CMPSD, which share their names with string instructions, get an `Xmm` behind.
 std::string mnemonic_enumerator(const ZydisDecodedInstruction& inst);
+
+/// A register as decoded instructions name it; none for those that IA-32 lacks.
+struct RegisterName {
+  RegisterClass reg_class;
+  uint8_t number;
+};
+std::optional<RegisterName> register_name(ZydisRegister reg);
 
 }  // namespace chrysalis::x86::gen
