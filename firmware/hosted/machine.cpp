@@ -75,7 +75,7 @@ void Machine::raise(isa::Cause cause, uint32_t address, uint64_t info) {
 bool Machine::permitted(uint32_t address, unsigned bytes, uint64_t access) {
   const bool write = (access & isa::kInfoWrite) != 0;
   const bool user = special_[static_cast<unsigned>(isa::Special::UserMode)] != 0;
-  uint64_t info = access | (user ? isa::kInfoUser : 0u);
+  uint64_t info = access | (user ? uint64_t{isa::kInfoUser} : 0);
   const isa::TlbEntry& entry = entry_of(address).full;
   if (!entry.has(isa::kTlbValid) || entry.virtual_page != address >> isa::kPageShift) {
     raise(isa::Cause::TlbMiss, address, info);
