@@ -43,7 +43,12 @@ Monitor::Monitor()
 }
 
 void Monitor::loop() {
+  stopped_ = false;
   while (!stopped_) {
+    if (host::attention()) {
+      call_platform(Service::Attention);
+      if (stopped_) return;
+    }
     const Pending pending = pending_;
     if (pending == Pending::Exception) {
       pending_ = Pending::Nothing;
@@ -125,7 +130,6 @@ void Monitor::left() {
       break;
     case Leave::Poll:
       guest(GuestReg::Eip) = static_cast<uint32_t>(u->imm);
-      call_platform(Service::Attention);
       break;
   }
 }
