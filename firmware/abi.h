@@ -37,6 +37,15 @@ struct alignas(16) GuestContext {
   uint32_t cr0, cr2, cr3, cr4;
 };
 
+/// A thread-local-storage descriptor of the guest's GDT (entries kFirstTlsEntry onwards), as the firmware needs it
+/// to load a segment register. The platform writes them; base is flat data, limit 4 GiB.
+struct TlsDescriptor {
+  uint32_t base;
+  uint32_t flags;  ///< kTlsPresent; 0: loading the selector raises #GP(selector & ~7)
+};
+inline constexpr uint32_t kTlsPresent = 1;
+inline constexpr uint32_t kFirstTlsEntry = 12;  ///< selectors 0x63, 0x6b, 0x73
+
 /// Why the firmware calls the platform.
 enum class Service : uint32_t {
   GuestException = 1,   ///< x86 exception or software interrupt: Mailbox::vector, error_code, cr2; context is precise
@@ -47,7 +56,7 @@ enum class Service : uint32_t {
 
 /// What the platform asks of the firmware when a service returns (bits of Mailbox::reply).
 enum Reply : uint32_t {
-  kReplyFlushTlb = 1,        ///< page tables changed
+  kReplyFlushTlb = 1,        ///< page tables or CR3 changed: any linear address may now map elsewhere
   kReplyInvalidateCode = 2,  ///< guest-physical pages invalid_page[0..invalid_count) were written or remapped
   kReplyInvalidateAll = 4,   ///< forget every predecoded instruction and translation
   kReplyStop = 8,            ///< execute nothing more; the platform ends the run
@@ -73,6 +82,7 @@ struct Mailbox {
   uint32_t reply;
   uint32_t invalid_count;
   uint32_t invalid_page[256];      ///< physical page numbers
+  TlsDescriptor tls[3];            ///< GDT entries 12..14 of the running thread
   // firmware statistics, read by the platform at the end of a run; see firmware/counters.def
   uint64_t counter[128];
 };
