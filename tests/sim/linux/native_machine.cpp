@@ -132,9 +132,12 @@ int64_t NativeMachine::inject(uint32_t number, const uint32_t (&arguments)[6]) {
   call.rbp = arguments[5];
   call.eflags = 0x202;
   must(ptrace(PTRACE_SETREGS, child_, 0, &call), "ptrace");
-  must(ptrace(PTRACE_SINGLESTEP, child_, 0, 0), "ptrace");
-  wait_for(child_);
-  must(ptrace(PTRACE_GETREGS, child_, 0, &call), "ptrace");
+  // After a stop at an emulated system call, the first step only leaves that call.
+  while (call.rip == kStubCode) {
+    must(ptrace(PTRACE_SINGLESTEP, child_, 0, 0), "ptrace");
+    wait_for(child_);
+    must(ptrace(PTRACE_GETREGS, child_, 0, &call), "ptrace");
+  }
   return static_cast<int32_t>(call.rax);
 }
 
