@@ -133,6 +133,7 @@ void Kernel::release_vfork_parent(Group& group) {
 void Kernel::exit_thread(Task& task, int status) {
   if (task.exited) return;
   task.exited = true;
+  ++activity;
   if (&task == current) {
     task.group->cycles += now_ - running_since_;
     running_since_ = now_;
@@ -262,6 +263,7 @@ ServiceResult Kernel::leave(fw::Mailbox& mailbox) {
     for (const auto& [tid, task] : tasks)
       if (tid <= after && (yield_ || tid != after)) order.push_back(tid);
     yield_ = false;
+    const uint64_t activity_before = activity;
     for (const int tid : order) {
       Task* candidate = find_task(tid);
       if (candidate != nullptr && ready_to_run(*candidate)) {
@@ -270,6 +272,8 @@ ServiceResult Kernel::leave(fw::Mailbox& mailbox) {
       }
     }
     if (next != nullptr || failure_) break;
+    // A try that got nowhere itself may have unblocked one that was tried before it.
+    if (activity != activity_before) continue;
     const bool any_left = std::any_of(tasks.begin(), tasks.end(), [](const auto& t) { return !t.second->exited; });
     if (!any_left) break;
     if (!sleep_until_event()) {

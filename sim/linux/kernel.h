@@ -86,6 +86,8 @@ class Kernel {
   std::map<int, std::unique_ptr<Task>> tasks;            // by tid
   std::map<int, std::shared_ptr<Group>> groups;          // by pid, zombies included
   Task* current = nullptr;
+  /// Counts what may let a waiting process go on: bytes moved, processes ended, signals taken.
+  uint64_t activity = 0;
   uint64_t futex_clock = 0;
   uint64_t next_inode = 1;
   uint64_t syscall_count = 0;

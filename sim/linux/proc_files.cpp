@@ -59,7 +59,7 @@ FileSystem::Virtual FileSystem::proc_process(const Task& task, const Group& grou
                       {"maps", DT_REG}, {"mounts", DT_REG}, {"stat", DT_REG}, {"statm", DT_REG}, {"status", DT_REG}});
   if (name == "exe") return link(group.program);
   if (name == "comm") return text(comm + "\n");
-  if (name == "mounts") return text("rootfs / rootfs rw 0 0\nproc /proc proc rw 0 0\n");
+  if (name == "mounts") return text("/dev/root / ext4 rw 0 0\nproc /proc proc rw 0 0\n");
   if (name == "cmdline") {
     std::string content;
     for (const std::string& argument : group.arguments) content.append(argument.c_str(), argument.size() + 1);

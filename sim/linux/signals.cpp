@@ -161,6 +161,7 @@ bool Kernel::deliver_signals(Task& task) {
     std::optional<abi::Siginfo> info = task.pending.take(wanted);
     if (!info) info = task.group->pending.take(wanted);
     if (!info) break;
+    ++activity;
     const int signal = info->word[0];
     SignalAction& action = (*task.group->actions)[static_cast<size_t>(signal)];
     if (is_ignored(action, signal)) continue;

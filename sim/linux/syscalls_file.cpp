@@ -266,6 +266,7 @@ int64_t write_file(Call& call, File& file, std::vector<iovec> spans, std::option
   if (file.host_fd() >= 0 && (object = call.kernel.objects.find(file.host_fd())) != nullptr) object->write_back();
   // A pipe takes what it has room for; the rest waits, with what is done kept in the task.
   int64_t& done = call.task.wait.progress;
+  const int64_t done_before = done;
   const bool keeps_progress = dynamic_cast<PipeFile*>(&file) != nullptr && (file.flags & O_NONBLOCK) == 0;
   if (keeps_progress) skip_spans(spans, done);
   int64_t result = file.write(spans, offset);
@@ -276,6 +277,7 @@ int64_t write_file(Call& call, File& file, std::vector<iovec> spans, std::option
       if (spans.empty()) break;
       result = file.write(spans, offset);
     }
+    if (done > done_before) ++call.kernel.activity;
     if (result != kBlock && done > 0) result = done;
     if (result != kBlock) done = 0;
   }
