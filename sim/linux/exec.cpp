@@ -47,7 +47,10 @@ int64_t refuse(const ElfError& error, std::string* reason) {
 
 // Opens `path` for execution.
 int64_t open_program(Kernel& kernel, Task& task, const std::string& path, HostFd* file, std::string* reason) {
-  const Located at = kernel.file_system.locate(task, AT_FDCWD, path, true);
+  // /proc/self/exe is how some programs start themselves again.
+  const auto made = kernel.file_system.virtual_file(task, AT_FDCWD, path);
+  const bool is_link = made.kind == FileSystem::Virtual::Kind::Link;
+  const Located at = kernel.file_system.locate(task, AT_FDCWD, is_link ? made.content : path, true);
   int error = at.error;
   if (error == 0) {
     *file = HostFd(openat(at.directory, at.name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
