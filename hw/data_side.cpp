@@ -81,7 +81,7 @@ Cycle DataSide::blocked_until(const DataAccess* accesses, unsigned count, Cycle 
   bool missed = false;
   for (unsigned i = 0; i < count; ++i) {
     const DataAccess& access = accesses[i];
-    if (access.kind == AccessKind::Prefetch) continue;
+    if (access.kind == DataUse::Prefetch) continue;
     for_lines(access.address, access.size, [&](uint64_t line) {
       if (const MissRegister* entry = under_way(line, now)) {
         if (entry->arrival > until) {
@@ -121,11 +121,11 @@ Cycle DataSide::issue(DataAccess* accesses, unsigned count, uint32_t gated, bool
 
   uint32_t ports = 0;
   for (unsigned i = 0; i < count; ++i) {
-    if (accesses[i].kind != AccessKind::Prefetch) apply(accesses[i], now);
+    if (accesses[i].kind != DataUse::Prefetch) apply(accesses[i], now);
     ++ports;
   }
   for (unsigned i = 0; i < count; ++i) {
-    if (accesses[i].kind != AccessKind::Prefetch) continue;
+    if (accesses[i].kind != DataUse::Prefetch) continue;
     ++statistics_.prefetches;
     const uint64_t line = accesses[i].address & ~line_mask_;
     if (tags_.contains(line) || under_way(line, now) || free_miss_registers(now) == 0) {
@@ -139,7 +139,7 @@ Cycle DataSide::issue(DataAccess* accesses, unsigned count, uint32_t gated, bool
 }
 
 void DataSide::apply(DataAccess& access, Cycle now) {
-  const bool write = access.kind == AccessKind::Store;
+  const bool write = access.kind == DataUse::Store;
   bool missed = false, crosses = false;
   for_lines(access.address, access.size, [&](uint64_t line) {
     crosses = line != (access.address & ~line_mask_);

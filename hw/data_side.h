@@ -14,12 +14,12 @@ namespace chrysalis::hw {
 
 inline constexpr unsigned kMaxAccesses = 8;  ///< D accesses of one molecule
 
-enum class AccessKind : uint8_t { Load, Store, Prefetch };
+enum class DataUse : uint8_t { Load, Store, Prefetch };
 
 /// One D access of a molecule, in physical addresses: what the core asks, and the answer.
 struct DataAccess {
   uint64_t address = 0;
-  AccessKind kind = AccessKind::Load;
+  DataUse kind = DataUse::Load;
   uint8_t size = 0;        ///< bytes, 1 to 16
   uint8_t latency = 0;     ///< of a hit
   uint8_t destination = 0; ///< carried for the caller
