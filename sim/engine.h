@@ -1,0 +1,60 @@
+// An engine executes the machine: firmware, guest memory, mailbox. Four kinds behind one interface, so that the
+// process personality and the command know nothing of them.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "firmware/abi.h"
+#include "isa-host/machine.h"
+#include "sim/settings.h"
+#include "sim/statistics.h"
+
+namespace chrysalis::sim {
+
+enum class Fidelity { Functional, Cycle };
+enum class FirmwareForm { Core, Hosted };
+
+struct Limits {
+  uint64_t instructions = UINT64_MAX;
+  uint64_t cycles = UINT64_MAX;
+};
+
+enum class StopReason {
+  Service,       ///< the service handler asked to stop
+  Instructions,  ///< Limits::instructions reached
+  Cycles,        ///< Limits::cycles reached
+  Interrupted,   ///< `interrupt` became true
+  Fault,         ///< the machine cannot go on: a bug of ours; see Engine::fault()
+};
+
+class Engine {
+ public:
+  /// Called when the firmware executes `platform`; the mailbox holds the details. `cycle` is the current host cycle.
+  /// Returns false to stop the run.
+  using ServiceHandler = std::function<bool(fw::Service service, uint64_t argument, uint64_t cycle)>;
+
+  virtual ~Engine() = default;
+  virtual std::span<uint8_t> guest_ram() = 0;
+  virtual fw::Mailbox& mailbox() = 0;
+  /// Bytes of concealed memory, for diagnostic text; empty in the hosted form.
+  virtual std::span<uint8_t> concealed() = 0;
+  /// Runs from reset, or from where the last call stopped at a limit.
+  virtual StopReason run(const Limits& limits, const ServiceHandler& service, const std::atomic<bool>& interrupt) = 0;
+  virtual uint64_t cycles() const = 0;
+  virtual uint64_t instructions() const = 0;
+  /// Adds the statistics of core, memory system and firmware, the cycle account included.
+  virtual void collect(Statistics& statistics) const = 0;
+  /// What went wrong, after StopReason::Fault.
+  virtual std::string fault() const = 0;
+};
+
+/// Builds the machine and loads the firmware. Throws UserError for a machine that the firmware cannot be built for.
+std::unique_ptr<Engine> make_engine(Fidelity fidelity, FirmwareForm form, const isa::MachineModel& machine,
+                                    const Settings& settings);
+
+}  // namespace chrysalis::sim

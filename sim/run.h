@@ -1,0 +1,35 @@
+// One run of one guest program: configuration to statistics. What `chrysalis run` and `chrysalis bench` share.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/engine.h"
+
+namespace chrysalis::sim {
+
+struct RunRequest {
+  std::string machine = "crusoe";  ///< name of a machine file of ours, or a path
+  Fidelity fidelity = Fidelity::Cycle;
+  FirmwareForm form = FirmwareForm::Core;
+  Settings settings;
+  Limits limits;
+  std::string program;             ///< path on the build machine
+  std::vector<std::string> arguments;  ///< argv[1..]
+  std::string argv0;               ///< argv[0]; empty: the program's base name
+  std::vector<std::string> environment;  ///< NAME=VALUE; nothing is inherited
+  std::string sysroot;             ///< empty: the build machine's file system
+  bool quiet = false;
+};
+
+struct RunResult {
+  int exit_code = 0;
+  StopReason reason = StopReason::Service;
+  std::string message;     ///< how the run ended, if not by the guest's exit
+  Statistics statistics;
+};
+
+/// Runs the program to its end or a limit. Throws UserError for what the user can mend.
+RunResult run_program(const RunRequest& request);
+
+}  // namespace chrysalis::sim

@@ -1,0 +1,198 @@
+#include "sim/settings.h"
+
+#include <algorithm>
+#include <charconv>
+#include <functional>
+#include <optional>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include "sim/error.h"
+
+namespace chrysalis::sim {
+namespace {
+
+/// A row of the table: an integer with bounds, or one of several words.
+struct Row {
+  std::string_view name, unit, help;
+  uint64_t Settings::*number = nullptr;
+  uint64_t low = 0, high = 0;
+  std::string Settings::*word = nullptr;
+  std::vector<std::string> words = {};
+
+  std::string accepted() const {
+    if (number) return fmt::format("an integer from {} to {}", low, high);
+    return fmt::format("one of {}", fmt::join(words, ", "));
+  }
+};
+
+const std::vector<Row>& rows() {
+  static const std::vector<Row> table = {
+      {.name = "firmware.interpreter", .unit = "", .help = "how gear 0 executes x86",
+       .word = &Settings::interpreter,
+       .words = {"decode-dispatch", "indirect-threaded", "direct-threaded"}},
+      {.name = "firmware.max_gear", .unit = "gear", .help = "highest gear that the firmware may use",
+       .number = &Settings::max_gear, .low = 0, .high = 3},
+      {.name = "sim.quantum", .unit = "cycles",
+       .help = "longest burst of temporally decoupled execution; no result depends on it",
+       .number = &Settings::quantum, .low = 1, .high = 1'000'000'000},
+      {.name = "sim.seed", .unit = "", .help = "seed of the guest's random bytes (also --seed)",
+       .number = &Settings::seed, .low = 0, .high = INT64_MAX},
+      {.name = "guest.ram", .unit = "MiB", .help = "guest physical memory",
+       .number = &Settings::guest_ram_mib, .low = 16, .high = 1536},
+      {.name = "guest.stack_limit", .unit = "KiB", .help = "RLIMIT_STACK of the guest process",
+       .number = &Settings::stack_kib, .low = 64, .high = 262'144},
+  };
+  return table;
+}
+
+const Row* find(std::string_view name) {
+  for (const Row& row : rows())
+    if (row.name == name) return &row;
+  return nullptr;
+}
+
+[[noreturn]] void unknown_key(const std::string& origin, const std::string& name) {
+  std::vector<std::string> names;
+  for (const Row& row : rows()) names.emplace_back(row.name);
+  const std::string guess = nearest(name, names);
+  throw UserError(fmt::format("{}: unknown key '{}'{}; known keys: {}, and machine.* as in a machine file",
+                              origin, name, guess.empty() ? "" : fmt::format(" (did you mean '{}'?)", guess),
+                              fmt::join(names, ", ")));
+}
+
+void set_number(Settings& settings, const Row& row, const std::string& origin, std::optional<int64_t> value,
+                std::string_view shown) {
+  if (!value || *value < 0 || static_cast<uint64_t>(*value) < row.low || static_cast<uint64_t>(*value) > row.high)
+    throw UserError(fmt::format("{}: {} = {} is not accepted; it takes {}", origin, row.name, shown, row.accepted()));
+  settings.*row.number = static_cast<uint64_t>(*value);
+}
+
+void set_word(Settings& settings, const Row& row, const std::string& origin, std::string_view value) {
+  if (std::find(row.words.begin(), row.words.end(), value) == row.words.end())
+    throw UserError(fmt::format("{}: {} = '{}' is not accepted; it takes {}", origin, row.name, value, row.accepted()));
+  settings.*row.word = std::string(value);
+}
+
+std::string position(const std::string& path, const toml::source_region& where) {
+  return fmt::format("{}:{}:{}", path, where.begin.line, where.begin.column);
+}
+
+void apply_table(Settings& settings, const toml::table& table, const std::string& prefix, const std::string& path) {
+  for (const auto& [key, node] : table) {
+    const std::string name = prefix + std::string(key.str());
+    const std::string origin = position(path, node.source());
+    if (name == "machine" || name.starts_with("machine.")) {
+      if (const auto* inner = node.as_table(); inner) {
+        apply_table(settings, *inner, name + ".", path);
+      } else {
+        std::ostringstream text;
+        text << toml::node_view<const toml::node>(node);
+        settings.machine.push_back({name.substr(8), text.str(), origin});
+      }
+      continue;
+    }
+    if (const Row* row = find(name); row) {
+      std::ostringstream text;
+      text << toml::node_view<const toml::node>(node);
+      if (row->number) {
+        set_number(settings, *row, origin, node.is_integer() ? node.value<int64_t>() : std::nullopt, text.str());
+      } else if (const auto* word = node.as_string(); word) {
+        set_word(settings, *row, origin, word->get());
+      } else {
+        throw UserError(fmt::format("{}: {} = {} is not accepted; it takes {}", origin, name, text.str(), row->accepted()));
+      }
+    } else if (const auto* inner = node.as_table(); inner) {
+      const bool known = std::any_of(rows().begin(), rows().end(),
+                                     [&](const Row& r) { return r.name.starts_with(name + "."); });
+      if (!known) unknown_key(origin, name);
+      apply_table(settings, *inner, name + ".", path);
+    } else {
+      unknown_key(origin, name);
+    }
+  }
+}
+
+}  // namespace
+
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
+  std::string best;
+  size_t best_distance = 4;  // farther than three edits is no suggestion
+  for (const std::string& candidate : candidates) {
+    std::vector<size_t> row(candidate.size() + 1);
+    for (size_t j = 0; j < row.size(); ++j) row[j] = j;
+    for (size_t i = 1; i <= word.size(); ++i) {
+      size_t diagonal = row[0];
+      row[0] = i;
+      for (size_t j = 1; j <= candidate.size(); ++j) {
+        const size_t substitute = diagonal + (word[i - 1] != candidate[j - 1]);
+        diagonal = row[j];
+        row[j] = std::min({row[j] + 1, row[j - 1] + 1, substitute});
+      }
+    }
+    if (row.back() < best_distance) {
+      best_distance = row.back();
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+std::vector<SettingInfo> setting_table() {
+  std::vector<SettingInfo> table;
+  for (const Row& row : rows()) table.push_back({row.name, row.unit, row.help, row.accepted()});
+  return table;
+}
+
+void apply_assignment(Settings& settings, std::string_view assignment) {
+  const std::string origin = fmt::format("--set {}", assignment);
+  const size_t equals = assignment.find('=');
+  if (equals == std::string_view::npos || equals == 0)
+    throw UserError(fmt::format("{}: expected key=value", origin));
+  const std::string name(assignment.substr(0, equals));
+  const std::string_view value = assignment.substr(equals + 1);
+  if (name.starts_with("machine.")) {
+    settings.machine.push_back({name.substr(8), std::string(value), origin});
+    return;
+  }
+  const Row* row = find(name);
+  if (!row) unknown_key(origin, name);
+  if (row->number) {
+    int64_t number = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+    const bool whole = error == std::errc{} && end == value.data() + value.size();
+    set_number(settings, *row, origin, whole ? std::optional(number) : std::nullopt, value);
+  } else {
+    set_word(settings, *row, origin, value);
+  }
+}
+
+void apply_file(Settings& settings, const std::string& path) {
+  toml::table table;
+  try {
+    table = toml::parse_file(path);
+  } catch (const toml::parse_error& error) {
+    throw UserError(fmt::format("{}: {}", position(path, error.source()), error.description()));
+  }
+  apply_table(settings, table, "", path);
+}
+
+std::string to_toml(const Settings& settings) {
+  // Rows of one section stand together in the table, so sections open once each.
+  std::string text, section;
+  for (const Row& row : rows()) {
+    const size_t dot = row.name.find('.');
+    if (const std::string head(row.name.substr(0, dot)); head != section) {
+      text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", section = head);
+    }
+    const std::string value = row.number ? fmt::format("{}", settings.*row.number) : fmt::format("\"{}\"", settings.*row.word);
+    text += fmt::format("{} = {}{}\n", row.name.substr(dot + 1), value, row.unit.empty() ? "" : fmt::format("  # {}", row.unit));
+  }
+  if (!settings.machine.empty()) text += "\n[machine]\n";
+  for (const auto& item : settings.machine) text += fmt::format("{} = {}\n", item.key, item.value);
+  return text;
+}
+
+}  // namespace chrysalis::sim

@@ -1,0 +1,51 @@
+// Settings of a run: declared once, in one table, from which the configuration files, `--set`, `--help`
+// and the effective-configuration dump derive.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace chrysalis::sim {
+
+struct Settings {
+  std::string interpreter = "direct-threaded";
+  uint64_t max_gear = 0;
+  uint64_t quantum = 100'000;
+  uint64_t seed = 1;
+  uint64_t guest_ram_mib = 512;
+  uint64_t stack_kib = 8192;
+  /// `machine.*` keys, passed on to the machine file's own schema: dotted key without the prefix, TOML value,
+  /// where it was set.
+  struct MachineOverride {
+    std::string key, value, origin;
+  };
+  std::vector<MachineOverride> machine;
+};
+
+/// One row of the settings table.
+struct SettingInfo {
+  std::string_view name;   ///< as in `--set name=value` and, split at the dot, in a TOML file
+  std::string_view unit;
+  std::string_view help;
+  std::string accepted;    ///< range or list of values, for messages
+};
+
+/// Every setting, in the order of the documentation.
+std::vector<SettingInfo> setting_table();
+
+/// Applies one `key=value` of the command line. Throws UserError (unknown key with a suggestion, wrong type,
+/// out of range).
+void apply_assignment(Settings& settings, std::string_view assignment);
+
+/// Applies a TOML file. Throws UserError naming file, line and column.
+void apply_file(Settings& settings, const std::string& path);
+
+/// The effective configuration as a TOML document that apply_file() reads back.
+std::string to_toml(const Settings& settings);
+
+/// The candidate closest to `word` by edit distance, or empty if none is near.
+std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+}  // namespace chrysalis::sim

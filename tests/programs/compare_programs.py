@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""Compares i386 programs run by chrysalis with the same programs run by this machine's processor.
+
+Each command line of a list runs twice in equal, fresh folders: natively, and as
+`chrysalis run OPTIONS -- PROGRAM ARGS`. Standard output, standard error, exit code and the files left behind must
+be equal.
+
+usage: compare_programs.py --chrysalis PATH --program BUSYBOX --list FILE [--options "..."] [--only N:M]
+                           [--jobs N] [--work DIR]
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+
+SCRIPT = """\
+set -e
+sort words.txt > w1
+grep -v e w1 > w2 || true
+wc -l < w2 > n
+read count < n
+echo "without e: $count"
+for f in w1 w2; do
+  sum=$(cksum < $f)
+  echo "$f $sum"
+done
+f() { local x=$1; [ $x -le 1 ] && { echo 1; return; }; echo $((x * $(f $((x - 1))))); }
+f 6
+trap 'echo leaving' EXIT
+"""
+
+PIPES = """\
+tr a-z A-Z < small.txt | sort | head -n 2
+echo abc | sed s/b/x/ | cat -
+x=$(echo 1 2 3 | wc -w); echo $x
+(exit 3); echo $?
+sleep 0 & wait; echo done
+"""
+
+
+def fixtures(busybox, folder):
+    """The files that the command lines use; deterministic."""
+    words = []
+    state = 12345
+    for _ in range(120):
+        word = ''
+        for _ in range(3 + state % 6):
+            state = (state * 1103515245 + 12345) & 0x7fffffff
+            word += chr(ord('a') + (state >> 16) % 26)
+        words.append(word)
+    text = []
+    for i in range(24):
+        text.append(f'{i} translating {words[i]} and {words[i * 3 % 120]} running code on x86')
+    binary = bytearray()
+    for _ in range(700):
+        state = (state * 1103515245 + 12345) & 0x7fffffff
+        binary.append((state >> 16) & 0xff if state & 0x800000 else 0x41 + (state >> 20) % 4)
+
+    def write(name, data):
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, 'wb') as out:
+            out.write(data if isinstance(data, (bytes, bytearray)) else data.encode())
+        os.utime(path, (946684800, 946684800))
+
+    lines = '\n'.join(text) + '\n'
+    write('text.txt', lines)
+    write('text2.txt', lines.replace('and', 'or', 3))
+    write('small.txt', '\n'.join(text[:8]) + '\n')
+    write('small.bin', bytes(binary))
+    write('words.txt', '\n'.join(words) + '\n')
+    write('sorted.txt', '\n'.join(sorted(words + words[::4])) + '\n')
+    write('numbers.txt', '\n'.join(str((i * 7919) % 1000 - 300) for i in range(60)) + '\n')
+    write('table.txt', '\n'.join(f'row{i} {words[i % 9]} {i * i}' for i in range(30)) + '\n')
+    write('calc.bc', 'scale=8\n2^64\n1/7\nsqrt(2)\n')
+    write('script.sh', SCRIPT)
+    write('pipes.sh', PIPES)
+    write('tree/a.txt', 'alpha\n')
+    write('tree/sub/b.txt', 'beta\n' * 20)
+    write('tree/sub/c.bin', bytes(binary[:99]))
+
+    def native(command, stdin=b''):
+        return subprocess.run(command, cwd=folder, input=stdin, stdout=subprocess.PIPE, check=False).stdout
+
+    write('text.gz', native([busybox, 'gzip', '-c', 'text.txt']))
+    write('small.bz2', native([busybox, 'bzip2', '-c', 'small.txt']))
+    write('small.xz', native(['xz', '-c', 'small.txt']))
+    write('small.lzma', native(['xz', '--format=lzma', '-c', 'small.txt']))
+    write('change.patch', native([busybox, 'diff', '-u', 'text.txt', 'text2.txt']))
+    for root, folders, _ in os.walk(folder):
+        folders.sort()
+        os.utime(root, (946684800, 946684800))
+    write('tree.tar', native([busybox, 'tar', 'cf', '-', '-C', 'tree', '.']))
+    write('tree.cpio', native([busybox, 'cpio', '-o', '-H', 'newc'], b'tree/a.txt\ntree/sub/b.txt\n'))
+    os.utime(folder, (946684800, 946684800))
+
+
+def left_behind(folder):
+    files = {}
+    for root, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(root, name)
+            with open(path, 'rb') as data:
+                files[os.path.relpath(path, folder)] = data.read()
+    return files
+
+
+def execute(command, folder, stdin_name, timeout):
+    stdin = open(os.path.join(folder, stdin_name), 'rb') if stdin_name else subprocess.DEVNULL
+    try:
+        done = subprocess.run(command, cwd=folder, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env={'PATH': '/usr/bin:/bin', 'HOME': '/', 'LC_ALL': 'C'}, timeout=timeout, check=False)
+        code = done.returncode if done.returncode >= 0 else 128 - done.returncode
+        return code, done.stdout, done.stderr
+    except subprocess.TimeoutExpired:
+        return 'timeout', b'', b''
+    finally:
+        if stdin_name:
+            stdin.close()
+
+
+def compare(arguments, base, line, index):
+    words = shlex.split(line)
+    stdin_name = None
+    if '<' in words:
+        at = words.index('<')
+        stdin_name = words[at + 1]
+        words = words[:at]
+    folders = []
+    for side in ('native', 'chrysalis'):
+        folder = os.path.join(base, f'{index}-{side}', 'work')
+        shutil.copytree(os.path.join(base, 'fixtures'), folder, copy_function=shutil.copy2)
+        folders.append(folder)
+    native = execute([arguments.program] + words, folders[0], stdin_name, 60)
+    stats = os.path.join(base, f'{index}.json')
+    ours = execute([arguments.chrysalis, 'run', '--quiet', '--stats', stats] + shlex.split(arguments.options) +
+                   ['--', arguments.program] + words, folders[1], stdin_name, arguments.timeout)
+    problems = []
+    for what, want, got in zip(('exit code', 'standard output', 'standard error'), native, ours):
+        if want != got:
+            problems.append(f'{what}: native {want!r}\n      chrysalis {got!r}')
+    want_files, got_files = left_behind(folders[0]), left_behind(folders[1])
+    for name in sorted(set(want_files) | set(got_files)):
+        if want_files.get(name) != got_files.get(name):
+            problems.append(f'file {name} differs')
+    figures = {}
+    try:
+        with open(stats, encoding='utf-8') as data:
+            figures = json.load(data)
+    except OSError:
+        problems.append('no statistics were written')
+    if figures.get('firmware.unsupported_instructions', 0):
+        problems.append('unsupported instructions were met')
+    for folder in folders:
+        shutil.rmtree(os.path.dirname(folder))
+    return line, problems, figures
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--chrysalis', required=True)
+    parser.add_argument('--program', required=True)
+    parser.add_argument('--list', required=True)
+    parser.add_argument('--options', default='')
+    parser.add_argument('--only', default='', help='only lines whose text contains this')
+    parser.add_argument('--every', type=int, default=1, help='every Nth line only')
+    parser.add_argument('--jobs', type=int, default=1)
+    parser.add_argument('--timeout', type=int, default=300)
+    parser.add_argument('--verbose', action='store_true')
+    arguments = parser.parse_args()
+    arguments.program = os.path.abspath(arguments.program)
+    arguments.chrysalis = os.path.abspath(arguments.chrysalis)
+    with open(arguments.list, encoding='utf-8') as lines:
+        commands = [line.strip() for line in lines if line.strip() and not line.startswith('#')]
+    commands = [c for c in commands if arguments.only in c][::arguments.every]
+    failures = 0
+    with tempfile.TemporaryDirectory(prefix='chrysalis-programs-') as base:
+        os.makedirs(os.path.join(base, 'fixtures'))
+        fixtures(arguments.program, os.path.join(base, 'fixtures'))
+        with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
+            jobs = [pool.submit(compare, arguments, base, line, i) for i, line in enumerate(commands)]
+            for job in jobs:
+                line, problems, figures = job.result()
+                count = figures.get('guest.instructions', 0)
+                cycles = figures.get('host.cycles', 0)
+                if problems or arguments.verbose:
+                    print(f'{"FAIL" if problems else "ok  "} {count:>10} x86 {cycles:>12} cycles  {line}')
+                for problem in problems:
+                    print('    ' + problem[:1500])
+                failures += bool(problems)
+                sys.stdout.flush()
+    print(f'{len(commands) - failures} passed, {failures} failed')
+    return 1 if failures or not commands else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
