@@ -23,6 +23,7 @@ struct DataAccess {
   uint8_t size = 0;        ///< bytes, 1 to 16
   uint8_t latency = 0;     ///< of a hit
   uint8_t destination = 0; ///< carried for the caller
+  bool guest = false;      ///< carried for the caller: a guest load
   bool forwarded = false;  ///< every byte is in the store buffer (rule D9)
   // answer
   Cycle ready = 0;             ///< when the result can be read

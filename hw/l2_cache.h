@@ -7,18 +7,12 @@
 #include <tlm_utils/simple_target_socket.h>
 
 #include "hw/clock.h"
+#include "hw/level_timing.h"
 #include "hw/line_request.h"
 #include "hw/tag_array.h"
 #include "hw/types.h"
 
 namespace chrysalis::hw {
-
-/// Timing of a pipelined level: a request occupies its entry for `interval` cycles, and a line that is
-/// present arrives `latency` cycles after the request started.
-struct LevelTiming {
-  uint32_t latency = 1;
-  uint32_t interval = 1;
-};
 
 /// Unified, write-back, write-allocate, neither inclusive nor exclusive; LRU; not blocked by its own
 /// misses. Rules: docs/timing.md, "Second level and memory".

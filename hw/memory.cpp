@@ -40,7 +40,7 @@ void Memory::transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
 }
 
 unsigned Memory::transport_debug(tlm::tlm_generic_payload& payload) {
-  unsigned char* bytes = contents_->at(payload.get_address(), payload.get_data_length());
+  unsigned char* bytes = contents_->ram(payload.get_address(), payload.get_data_length());
   if (bytes == nullptr) return 0;
   if (payload.is_write()) {
     std::memcpy(bytes, payload.get_data_ptr(), payload.get_data_length());

@@ -6,7 +6,7 @@
 #include <tlm_utils/simple_target_socket.h>
 
 #include "hw/clock.h"
-#include "hw/l2_cache.h"
+#include "hw/level_timing.h"
 #include "hw/line_request.h"
 #include "hw/types.h"
 #include "isa-host/physical_memory.h"
