@@ -202,7 +202,8 @@ constexpr Op at_width(Op first, unsigned width, unsigned first_width = 8) {
 using RegName = uint8_t;
 inline constexpr RegName kFpFile = 64;
 
-/// Registers that an atom reads and writes; r63 is left out, since it carries no dependence.
+/// Registers that an atom reads and writes; r63 is left out, since it carries no dependence, and so is a
+/// discarded result (semantics.h).
 struct RegUse {
   RegName reads[5] = {};
   RegName writes[2] = {};
@@ -226,7 +227,7 @@ inline RegUse reg_use(const Atom& atom) {
   if (row.uses(kReadsVb)) read(kFpFile + atom.rb);
   if (row.uses(kReadsVd)) read(kFpFile + atom.rd);
   if (row.has(kReadsFd) && atom.fd != 0) read(flags_register(atom.fd));
-  if (row.uses(kWritesRd)) write(atom.rd);
+  if (row.uses(kWritesRd) && atom.rd < kZero) write(atom.rd);
   if (row.uses(kWritesVd)) write(kFpFile + atom.rd);
   if (row.has(kWritesFd) && atom.fd != 0) write(flags_register(atom.fd));
   return use;

@@ -60,6 +60,7 @@ enum EventInfo : uint64_t {
   kInfoClean = 1u << 9,         ///< GuestFault: a store to an entry that is not marked dirty: the firmware sets the page table's dirty bit
   kInfoPrefetch = 1u << 10,     ///< never raised; reserved for statistics
 };
+inline constexpr unsigned kInfoEntriesShift = 16;  ///< AliasFault: bit n of bits 16..23: entry n was hit
 inline constexpr unsigned kInfoPageShift = 32;  ///< TranslatedWrite: physical page number at bits 32..63
 
 /// An event as it travels from the memory system to the executor.

@@ -83,6 +83,7 @@ constexpr bool holds(Cond cond, uint64_t flags) {
   SPECIAL(TimerCompare, "tcompare", "raises interrupt line 0 while Cycles is not below it; 0: off")               \
   SPECIAL(UserMode, "umode", "1: guest accesses are made with x86 user rights")                                  \
   SPECIAL(Iomode, "iomode", "1: guest accesses to device pages are made, in order; 0: they raise DeviceAccess")    \
+  SPECIAL(Gated, "gated", "gated stores not yet released; read-only")                                            \
   SPECIAL(Features, "features", "hardware present, isa::Feature; read-only")                                     \
   SPECIAL(Scratch0, "scratch0", "for event stubs")                                                               \
   SPECIAL(Scratch1, "scratch1", "for event stubs")                                                               \

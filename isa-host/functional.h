@@ -1,0 +1,102 @@
+// The functional executor: the host's semantics without time. One molecule counts as one cycle.
+//
+// C++17.
+#pragma once
+
+#include "isa-host/codec.h"
+#include "isa-host/physical_memory.h"
+#include "isa-host/predecode.h"
+#include "isa-host/semantics.h"
+
+namespace chrysalis::isa {
+
+/// What serves the `platform` atom.
+class PlatformPort {
+ public:
+  virtual ~PlatformPort() = default;
+  virtual PlatformResult service(uint32_t number) = 0;
+};
+
+class FunctionalExecutor;
+
+/// What the functional executor puts behind a Core.
+struct FunctionalBus {
+  PhysicalMemory& memory;
+  FunctionalExecutor& executor;
+
+  uint8_t* ram(uint64_t physical, uint64_t size) const { return memory.ram(physical, size); }
+  bool device_read(uint64_t physical, unsigned size, uint8_t* bytes) { return memory.device_read(physical, size, bytes); }
+  bool device_write(uint64_t physical, unsigned size, const uint8_t* bytes) { return memory.device_write(physical, size, bytes); }
+  void note(AccessKind, uint64_t, unsigned) {}
+  void note_forwarded(unsigned) {}
+  void note_commit(unsigned, unsigned) {}
+  void note_rollback() {}
+  inline bool marks_code(uint64_t physical) const;
+  inline void code_written(uint64_t physical, unsigned size);
+  inline uint64_t cycles() const;
+  uint64_t molecules() const { return cycles(); }
+  inline uint64_t atoms() const;
+  inline uint64_t interrupt_lines() const;
+  inline PlatformResult platform(uint32_t service);
+};
+
+using FunctionalCore = Core<FunctionalBus>;
+
+/// Added to EINFO's CodecError of an IllegalMolecule: well formed, but not for this machine.
+inline constexpr uint64_t kInfoNotThisMachine = 0x100;
+
+enum class StopReason : uint8_t { Budget, Platform };
+
+class FunctionalExecutor {
+ public:
+  /// `memory` and `port` outlive the executor.
+  FunctionalExecutor(const CoreConfig& config, PhysicalMemory& memory, PlatformPort& port)
+      : memory_(memory), port_(port), bus_{memory, *this}, core_(config, bus_), code_(config.concealed_base, config.concealed_size) {}
+  FunctionalExecutor(const FunctionalExecutor&) = delete;
+  FunctionalExecutor& operator=(const FunctionalExecutor&) = delete;
+
+  FunctionalCore& core() { return core_; }
+  const FunctionalCore& core() const { return core_; }
+
+  /// Executes until `molecules` more have been executed (events taken count as one) or the platform stops.
+  StopReason run(uint64_t molecules);
+  /// One molecule, or the entry into an event that comes first.
+  void step() { run(1); }
+
+  uint64_t molecules() const { return molecules_; }
+  uint64_t atoms() const { return atoms_; }
+  uint64_t events(Cause cause) const { return events_[static_cast<unsigned>(cause)]; }
+
+  void set_interrupt_lines(uint64_t lines) { lines_ = lines; }
+  uint64_t interrupt_lines() const { return lines_; }
+  /// To be called when somebody other than the core's own stores changes concealed memory.
+  void code_written(uint64_t physical, uint64_t size) { code_.invalidate(physical, size); }
+  bool marks_code(uint64_t physical) const { return code_.marks(physical); }
+  PlatformResult platform(uint32_t number) { return port_.service(number); }
+
+ private:
+  struct Entry {
+    Prepared<FunctionalCore> prepared;
+    uint64_t next = 0;
+  };
+  Entry* predecode(uint64_t pc);
+  bool sample_due();
+  void enter_event();
+
+  PhysicalMemory& memory_;
+  PlatformPort& port_;
+  FunctionalBus bus_;
+  FunctionalCore core_;
+  PredecodeCache<Entry> code_;
+  uint64_t molecules_ = 0, atoms_ = 0, lines_ = 0, last_sample_ = 0;
+  uint64_t events_[kCauses] = {};
+};
+
+bool FunctionalBus::marks_code(uint64_t physical) const { return executor.marks_code(physical); }
+void FunctionalBus::code_written(uint64_t physical, unsigned size) { executor.code_written(physical, size); }
+uint64_t FunctionalBus::cycles() const { return executor.molecules(); }
+uint64_t FunctionalBus::atoms() const { return executor.atoms(); }
+uint64_t FunctionalBus::interrupt_lines() const { return executor.interrupt_lines(); }
+PlatformResult FunctionalBus::platform(uint32_t service) { return executor.platform(service); }
+
+}  // namespace chrysalis::isa
