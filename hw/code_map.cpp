@@ -4,6 +4,7 @@
 
 #include "hw/check.h"
 #include "isa-host/codec.h"
+#include "isa-host/functional.h"
 
 namespace chrysalis::hw {
 namespace {
@@ -49,7 +50,9 @@ void CodeMap::decode(Decoded& molecule) {
   const auto* bytes = reinterpret_cast<const uint32_t*>(memory_.ram(molecule.address, 4 * words));
   isa::CodecResult result = isa::decode(bytes, words, molecule.address, source);
   molecule.flags = molecule.count = molecule.faulting = molecule.late_count = molecule.memory_atoms = 0;
-  molecule.div_cycles = molecule.fp_div_cycles = 0;
+  molecule.div_cycles = molecule.fp_div_cycles = molecule.redirect_penalty = 0;
+  molecule.load_register = kNoRegister;
+  molecule.protects = false;
   molecule.waits_for[0] = molecule.waits_for[1] = 0;
   molecule.fault = isa::Event{};
   molecule.careful.reset();
@@ -57,8 +60,10 @@ void CodeMap::decode(Decoded& molecule) {
   molecule.account = &account_[mode_of(molecule.address)];
   if (!result.ok()) {
     molecule.fault = {isa::Cause::IllegalMolecule, molecule.address, static_cast<uint64_t>(result.error)};
+    molecule.flags = kFaulty;
   } else if (!isa::accepts(machine_, source)) {
     molecule.fault = {isa::Cause::IllegalMolecule, molecule.address, isa::kInfoNotThisMachine};
+    molecule.flags = kFaulty;
   } else {
     analyse(molecule, source);
   }
@@ -70,13 +75,13 @@ void CodeMap::decode(Decoded& molecule) {
 
 void CodeMap::analyse(Decoded& molecule, const isa::Molecule& source) {
   molecule.bytes = source.bytes;
-  molecule.load_register = isa::kDiscard;
   unsigned div = 0, fp_div = 0;
   for (unsigned i = 0; i < source.count; ++i) {
     const isa::Atom& atom = source.atoms[i];
     const isa::AtomInfo& row = isa::info(atom.op);
     const isa::RegUse use = isa::reg_use(atom);
     molecule.flags |= flags_of(row);
+    if (row.has(isa::kBranch)) molecule.redirect_penalty = machine_.branch_penalty;
     for (unsigned r = 0; r < use.read_count; ++r) molecule.waits_for[use.reads[r] >> 6] |= uint64_t{1} << (use.reads[r] & 63);
     for (unsigned w = 0; w < use.write_count; ++w) molecule.waits_for[use.writes[w] >> 6] |= uint64_t{1} << (use.writes[w] & 63);
     unsigned latency = machine_.latency[static_cast<unsigned>(row.latency)];
@@ -85,10 +90,8 @@ void CodeMap::analyse(Decoded& molecule, const isa::Molecule& source) {
     if (row.latency == isa::Latency::FpDiv || row.latency == isa::Latency::FpSqrt) latency = fp_div += latency;
     if (row.has(kMemoryEffects)) {
       ++molecule.memory_atoms;
-      if (row.has(isa::kLoad)) {
-        molecule.load_latency = static_cast<uint8_t>(latency);
-        if (use.write_count != 0) molecule.load_register = use.writes[0];
-      }
+      molecule.protects |= row.has(isa::kProtect);
+      if (row.has(isa::kLoad)) molecule.load_register = load_destination(atom);
       continue;
     }
     for (unsigned w = 0; w < use.write_count && latency > 1; ++w) {
@@ -102,7 +105,7 @@ void CodeMap::analyse(Decoded& molecule, const isa::Molecule& source) {
   const isa::Prepared<ModelCore> prepared(source);
   molecule.count = prepared.plan.count;
   molecule.faulting = prepared.plan.faulting;
-  if (!prepared.plan.direct) {
+  if (!prepared.plan.ordered) {
     molecule.flags |= kCareful;
     molecule.careful = std::make_unique<isa::Prepared<ModelCore>>(prepared);
   }
@@ -110,7 +113,9 @@ void CodeMap::analyse(Decoded& molecule, const isa::Molecule& source) {
     molecule.steps = steps_.emplace_back(new Step[molecule.count]).get();
     molecule.room = molecule.count;
   }
-  for (unsigned i = 0; i < molecule.count; ++i) molecule.steps[i] = {prepared.run[i], prepared.plan.atoms[i]};
+  for (unsigned i = 0; i < molecule.count; ++i) {
+    molecule.steps[i] = {prepared.run[i], prepared.plan.atoms[i], load_destination(prepared.plan.atoms[i])};
+  }
 }
 
 void CodeMap::written(uint64_t address, uint64_t size) {

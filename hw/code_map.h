@@ -22,6 +22,7 @@ using ModelCore = isa::Core<EngineBus>;
 struct Step {
   isa::ExecFn<ModelCore> run = nullptr;
   isa::Atom atom;
+  uint8_t destination = kNoRegister;  ///< of a load
 };
 
 /// A register with its latency, for results later than the next cycle.
@@ -39,7 +40,9 @@ enum MoleculeFlag : uint8_t {
   kSerialises = 16,
   kCareful = 32,     ///< not in order: isa::execute_carefully()
   kIterative = 64,   ///< uses an iterative unit (rule X2)
+  kFaulty = 128,     ///< Decoded::fault instead of atoms
 };
+inline constexpr uint8_t kEndsSpecially = kCommits | kRollsBack | kSerialises;
 
 /// A molecule in the form that the engine executes. It lives, at one address, as long as its CodeMap, so that
 /// others can point to it; what it holds is valid while `line` is not kUndecoded.
@@ -61,10 +64,11 @@ struct Decoded {
   uint64_t target_address = 0;
   uint64_t end = 0;                 ///< address of the following molecule
   uint64_t address = 0;
-  uint8_t load_register = 0;        ///< of the only load, if there is one memory atom
-  uint8_t load_latency = 0;
+  uint8_t load_register = kNoRegister;  ///< of its load, if it has one
+  bool protects = false;            ///< has an atom that writes an alias entry
   uint8_t memory_atoms = 0;
   uint8_t bytes = 0;
+  uint8_t redirect_penalty = 0;     ///< of its branch (rules B2 to B4)
   uint8_t div_cycles = 0, fp_div_cycles = 0;  ///< for which the iterative units are taken
   LateResult late[2 * isa::kMaxWords];
   isa::Event fault;                 ///< raised instead of executing it: no molecule, or no memory, here

@@ -12,7 +12,7 @@
 
 namespace chrysalis::hw {
 
-inline constexpr unsigned kMaxAccesses = 8;  ///< D accesses of one molecule
+inline constexpr unsigned kMaxAccesses = 16;  ///< D accesses of one molecule, page pieces apart
 
 enum class DataUse : uint8_t { Load, Store, Prefetch };
 
@@ -34,7 +34,8 @@ struct DataSideParameters {
   CacheGeometry l1d;
   uint32_t ports = 1;
   uint32_t miss_registers = 4;
-  uint32_t store_buffer_entries = 24;
+  uint32_t store_buffer_entries = 36;
+  uint8_t load_latency = 3;
 };
 
 /// Implements the rules D and S of docs/timing.md. It knows addresses and cycles, never values.

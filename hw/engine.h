@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "hw/account.h"
 #include "hw/code_map.h"
@@ -44,6 +45,7 @@ class Engine final : private EngineHooks {
   };
 
   Engine(const CoreParameters& parameters, isa::PhysicalMemory& memory, Surroundings& surroundings);
+  ~Engine();
 
   /// Power on; caches cold, statistics zero. Memory keeps its contents.
   void reset();
@@ -74,7 +76,7 @@ class Engine final : private EngineHooks {
   void memory_written(uint64_t address, uint64_t size);
 
  private:
-  static constexpr unsigned kRegisters = 128;
+  static constexpr unsigned kRegisters = kNoRegister + 1;  ///< the last absorbs results that nobody reads
   /// Who will deliver an outstanding result, for the account.
   enum class Source : uint8_t { Atom, L2, Memory };
 
@@ -87,20 +89,24 @@ class Engine final : private EngineHooks {
   uint64_t molecules() override { return molecule_count(); }
   uint64_t atoms() override { return atom_count(); }
 
-  // Steps of a molecule, in order. Times are cycles; each returns the new one.
+  class FetchPath;
+
+  // A molecule's way, in order. Those that take and return a cycle are told the time and move it on.
   Cycle fetch(Decoded& molecule, Cycle now);
-  Cycle wait_for_registers(const Decoded& molecule, Cycle now);
-  Cycle wait_for_register(unsigned index, ModeAccount& account, Cycle now);
-  Cycle wait_for_everything(const Decoded& molecule, Cycle now);
-  Cycle wait_for_units(const Decoded& molecule, Cycle now);
+  Cycle wait_for_registers(const uint64_t* mask, ModeAccount& account, Cycle now);
+  Cycle wait_for_rarer_things(const Decoded& molecule, Cycle now);
+  bool run_steps(Decoded& molecule);
+  bool run_memory_steps(Decoded& molecule);
   Cycle issue_accesses(const Decoded& molecule, Cycle now);
-  void run_steps(Decoded& molecule);
-  void run_memory_steps(Decoded& molecule);
-  Cycle finish(Decoded& molecule, Cycle now);
+  Cycle issue_slowly(const Decoded& molecule, Cycle now);
+  bool in_store_buffer(const DataAccess& access) const;
+  void occupy_units(const Decoded& molecule, Cycle now);
+  Cycle finish(Decoded& molecule, Cycle now, Cycle penalty);
 
   enum class Attention : uint8_t { None, Event, End };
   Attention attend(const Decoded& molecule, Cycle now);
-  void look_ahead(Cycle now);
+  void look_ahead();
+  RunEnd why_ended(Cycle now) const;
   bool sample_due(Cycle now);
   Cycle take_event(Decoded& molecule, Cycle now);
   Decoded* go(uint64_t address);
@@ -118,21 +124,21 @@ class Engine final : private EngineHooks {
   CodeMarks marks_;
   EngineBus bus_;
   ModelCore core_;
+  std::unique_ptr<FetchPath> fetch_path_;
   FetchSide fetch_;
   DataSide data_;
   CodeMap code_;
 
   Decoded* current_ = nullptr;
   Decoded* redirected_to_ = nullptr;   ///< the molecule that the last redirect led to, until it is fetched
-  Decoded nowhere_;                    ///< stands for addresses where no code can be
+  Decoded nowhere_, end_of_memory_;    ///< stand for addresses where no code can be
   Cycle up_ = 0;
   bool ready_already_ = false;         ///< `current_` was found ready in `up_` before the last run ended
-  Cycle attend_after_ = 0;             ///< later cycles need attend()
+  Cycle attend_from_ = 0;              ///< a molecule that is ready in this cycle or later needs attend()
   Cycle quiet_until_ = 0;              ///< as promised by synchronise()
-  uint64_t outstanding_[2] = {0, 0};   ///< registers that may not be ready, a bit each
+  uint64_t outstanding_[3] = {0, 0, 0};///< registers that may not be ready, a bit each
   Cycle ready_[kRegisters] = {};
   Source source_[kRegisters] = {};
-  Cycle all_ready_ = 0;                ///< no result is outstanding from here on
   Cycle div_free_ = 0, fp_div_free_ = 0;
   Cycle answered_ = 0;                 ///< when the devices that the molecule accessed have answered
   Cycle last_sample_ = 0;

@@ -12,6 +12,17 @@
 
 namespace chrysalis::hw {
 
+/// Index of a register in isa::RegName's numbering, or this.
+inline constexpr uint8_t kNoRegister = 2 * 64;
+
+/// The register that a load of a molecule or plan writes; kNoRegister if none, or if `atom` is no load.
+inline uint8_t load_destination(const isa::Atom& atom) {
+  const isa::AtomInfo& row = isa::info(atom.op);
+  if (!row.has(isa::kLoad)) return kNoRegister;
+  if (row.uses(isa::kWritesVd)) return static_cast<uint8_t>(isa::kFpFile + atom.rd);
+  return atom.rd < isa::kZero ? atom.rd : kNoRegister;
+}
+
 /// The rare things that a molecule can do, which the engine handles at once.
 class EngineHooks {
  public:
@@ -35,7 +46,7 @@ class EngineBus {
 
   // -- what the engine sets and reads ---------------------------------------------------------------------
   Cycle now = 0;                 ///< cycle in which the molecule is ready
-  DataAccess accesses[2 * kMaxAccesses];  ///< its D accesses, page pieces apart
+  DataAccess accesses[kMaxAccesses];  ///< its D accesses, page pieces apart
   uint32_t access_count = 0;
   uint32_t gated_stores = 0;     ///< its guest stores
   uint8_t destination = 0;       ///< register of the atom that runs, for molecules with several memory atoms
@@ -63,6 +74,7 @@ class EngineBus {
                       ? DataUse::Prefetch
                       : DataUse::Load;
   }
+  void note_atom(const isa::Atom& atom) { destination = load_destination(atom); }
   void note_forwarded(unsigned entries) { forwarded += entries; }
   void note_commit(unsigned guest_instructions, unsigned) { hooks_.commit(guest_instructions); }
   void note_rollback() { hooks_.rollback(); }
