@@ -69,6 +69,10 @@ class Engine final : private EngineHooks {
   uint64_t decodings() const { return code_.decodings(); }
   uint64_t molecule_count() const;
   uint64_t atom_count() const;
+  /// Rule A3: what atom_count() would be with every slot used.
+  uint64_t slot_count() const { return molecule_count() * parameters_.config.machine.width; }
+  /// The molecule that comes next. Between runs.
+  uint64_t next_address() const { return current_->address; }
 
   /// Molecules in [begin, end) count for `mode`.
   void set_mode(uint64_t begin, uint64_t end, Mode mode) { code_.set_mode(begin, end, mode); }

@@ -10,7 +10,7 @@ namespace chrysalis::hw {
 /// and presents the bits as `ipending`.
 class InterruptController : public sc_core::sc_module {
  public:
-  static constexpr unsigned kLines = 4;
+  static constexpr unsigned kLines = 3;
 
   sc_core::sc_vector<sc_core::sc_in<bool>> lines;
   sc_core::sc_out<uint32_t> raised;

@@ -21,7 +21,6 @@ struct SystemParameters {
   CacheGeometry l2;
   LevelTiming l2_timing;
   LevelTiming memory_timing;
-  uint64_t clock_period_ps = 1000;  ///< SystemC time only: no result depends on it
   uint32_t quantum = 10'000;        ///< most cycles between two synchronisations
 };
 
