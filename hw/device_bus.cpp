@@ -4,7 +4,8 @@
 
 namespace chrysalis::hw {
 
-DeviceBus::DeviceBus(sc_core::sc_module_name name) : sc_module(name), socket("socket") {
+DeviceBus::DeviceBus(sc_core::sc_module_name name, unsigned devices) : sc_module(name), socket("socket") {
+  for (unsigned i = 0; i < devices; ++i) ranges_.emplace_back(sc_core::sc_gen_unique_name("device"));
   socket.register_b_transport(this, &DeviceBus::transport);
   socket.register_transport_dbg(this, &DeviceBus::transport_debug);
 }
@@ -13,8 +14,11 @@ void DeviceBus::attach(uint64_t base, uint64_t size, tlm::tlm_target_socket<>& t
   for (const Range& range : ranges_) {
     check(base + size <= range.base || range.base + range.size <= base, "device ranges overlap");
   }
-  ranges_.emplace_back(base, size, sc_core::sc_gen_unique_name("device"));
-  ranges_.back().socket.bind(target);
+  check(attached_ < ranges_.size(), "no more devices than announced");
+  Range& range = ranges_[attached_++];
+  range.base = base;
+  range.size = size;
+  range.socket.bind(target);
 }
 
 DeviceBus::Range* DeviceBus::find(uint64_t address, uint64_t size) {

@@ -15,16 +15,16 @@ class DeviceBus : public sc_core::sc_module {
  public:
   tlm_utils::simple_target_socket<DeviceBus> socket;
 
-  explicit DeviceBus(sc_core::sc_module_name name);
+  /// With room for exactly so many devices: SystemC wants every socket bound.
+  DeviceBus(sc_core::sc_module_name name, unsigned devices);
 
   /// Before elaboration ends: maps [base, base+size) to `target`. Ranges must not overlap.
   void attach(uint64_t base, uint64_t size, tlm::tlm_target_socket<>& target);
 
  private:
   struct Range {
-    Range(uint64_t range_base, uint64_t range_size, const char* socket_name)
-        : base(range_base), size(range_size), socket(socket_name) {}
-    uint64_t base, size;
+    explicit Range(const char* socket_name) : socket(socket_name) {}
+    uint64_t base = 0, size = 0;
     tlm_utils::simple_initiator_socket<DeviceBus> socket;
   };
 
@@ -33,6 +33,7 @@ class DeviceBus : public sc_core::sc_module {
   unsigned transport_debug(tlm::tlm_generic_payload& payload);
 
   std::deque<Range> ranges_;  // sockets cannot move
+  unsigned attached_ = 0;
 };
 
 }  // namespace chrysalis::hw

@@ -35,7 +35,7 @@ struct Platform::Fabric {
         core("core", clock),
         l2("l2", clock),
         memory("memory", clock),
-        devices("devices"),
+        devices("devices", 2),
         timer("timer", clock),
         scratch("scratch", clock),
         interrupts("interrupts"),
