@@ -7,8 +7,8 @@
 #include <sstream>
 
 #include <fmt/format.h>
-#include <toml++/toml.h>
 
+#include "isa-host/toml.h"
 #include "sim/error.h"
 
 namespace chrysalis::sim {
@@ -172,9 +172,9 @@ void apply_assignment(Settings& settings, std::string_view assignment) {
 void apply_file(Settings& settings, const std::string& path) {
   toml::table table;
   try {
-    table = toml::parse_file(path);
-  } catch (const toml::parse_error& error) {
-    throw UserError(fmt::format("{}: {}", position(path, error.source()), error.description()));
+    table = isa::parse_toml_file(path);
+  } catch (const std::runtime_error& error) {
+    throw UserError(error.what());
   }
   apply_table(settings, table, "", path);
 }

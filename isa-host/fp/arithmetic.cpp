@@ -174,14 +174,12 @@ ResultOf<A, B> div(A a, B b, const Environment& env, Outcome& out) {
     return pack_zero<F>(sign);
   }
   const bool below_one = x.significand < y.significand;
-  const u128 numerator = u128{x.significand} << (below_one ? 64 : 63);
-  const std::uint64_t quotient = static_cast<std::uint64_t>(numerator / y.significand);
-  const u128 twice_rest = (numerator - u128{quotient} * y.significand) << 1;
-  // The bits below the quotient matter to rounding only as none, less than, exactly or more than half.
-  const std::uint64_t low = twice_rest > y.significand    ? kTopBit | 1
-                            : twice_rest == y.significand ? kTopBit
-                            : twice_rest != 0             ? 1
-                                                          : 0;
+  const std::uint64_t high = below_one ? x.significand : x.significand >> 1;
+  const std::uint64_t next = below_one ? 0 : x.significand << 63;
+  const auto [quotient, rest] = divide(high, next, y.significand);
+  // The bits below the quotient matter as none, less or more than half. They are never half: then an
+  // odd quotient of 65 bits times the divisor would be a number of 64 bits.
+  const std::uint64_t low = rest > y.significand - rest ? kTopBit | 1 : rest != 0 ? 1 : 0;
   return round_pack<F>(Exact{sign, x.exponent - y.exponent - (below_one ? 1 : 0), quotient, low},
                        result_precision<F>(env), env, out);
 }

@@ -26,24 +26,22 @@ Relation order(const Unpacked& a, const Unpacked& b) {
   return larger != a.sign ? Relation::Greater : Relation::Less;
 }
 
-/// MINSS, MAXSS: the first operand if it stands in `wanted` to the second, else the second.
+/// MINSS, MAXSS: the first operand if it stands in `wanted` to the second, else the second. A denormal
+/// that counts as zero is returned as one.
 template <class F>
 F select(F first, F second, Relation wanted, const Environment& env, Outcome& out) {
+  out.rounded_up = false;
   const Unpacked a = unpack(first, env.denormals_are_zero);
   const Unpacked b = unpack(second, env.denormals_are_zero);
-  out.rounded_up = false;
-  if (a.is_nan() || b.is_nan()) {
+  const bool unordered = a.is_nan() || b.is_nan();
+  if (unordered) {
     out.flags |= kInvalid;
-    return second;
-  }
-  if (denormal_stops(a.denormal || b.denormal, env, out)) {
+  } else if (denormal_stops(a.denormal || b.denormal, env, out)) {
     return {};
   }
-  const bool take_first = order(a, b) == wanted;
-  if ((take_first ? a : b).kind == Kind::Zero) {
-    return pack_zero<F>((take_first ? a : b).sign);  // a denormal that counted as zero becomes one
-  }
-  return take_first ? first : second;
+  const bool takes_first = !unordered && order(a, b) == wanted;
+  const Unpacked& taken = takes_first ? a : b;
+  return taken.kind == Kind::Zero ? pack_zero<F>(taken.sign) : takes_first ? first : second;
 }
 
 }  // namespace

@@ -24,11 +24,17 @@ To convert(From value, const Environment& env, Outcome& out) {
     default:
       break;
   }
-  Environment rounding = env;
-  if (kX87) {
-    rounding.flush_to_zero = false;
+  if constexpr (kStore) {
+    // FTZ is not the x87's, and an OE or UE that prevents the store leaves no PE.
+    Environment x87 = env;
+    x87.flush_to_zero = false;
+    Outcome stored;
+    const To result = round_pack<To>(x, Format<To>::kPrecision, x87, stored);
+    out.flags |= stored.stores(env) ? stored.flags : stored.flags & (kOverflow | kUnderflow);
+    out.rounded_up = stored.rounded_up;
+    return result;
   }
-  return round_pack<To>(x, Format<To>::kPrecision, rounding, out);
+  return round_pack<To>(x, Format<To>::kPrecision, env, out);
 }
 
 template <class To>
@@ -93,7 +99,7 @@ Bcd80 to_bcd(F80 value, const Environment& env, Outcome& out) {
   }
   out.rounded_up = r.up;
   std::uint64_t rest = r.magnitude;
-  Bcd80 result;
+  Bcd80 result{};
   for (int shift = 0; shift < 64; shift += 4) {
     result.low |= rest % 10 << shift;
     rest /= 10;

@@ -24,24 +24,24 @@
 namespace chrysalis::isa::fp {
 
 struct F32 {
-  std::uint32_t bits = 0;
+  std::uint32_t bits;
 };
 
 struct F64 {
-  std::uint64_t bits = 0;
+  std::uint64_t bits;
 };
 
 /// x87 double extended precision: explicit integer bit 63 in `significand`.
 struct F80 {
-  std::uint64_t significand = 0;
-  std::uint16_t sign_exponent = 0;  // bit 15 sign, bits 0..14 biased exponent
+  std::uint64_t significand;
+  std::uint16_t sign_exponent;  // bit 15 sign, bits 0..14 biased exponent
 };
 
 /// 18-digit packed BCD as FBLD and FBSTP hold it in memory: digits 0..15 in `low`, digits 16 and 17
 /// in bits 0..7 of `high`, the sign in bit 15; bits 8..14 are ignored when read and 0 when written.
 struct Bcd80 {
-  std::uint64_t low = 0;
-  std::uint16_t high = 0;
+  std::uint64_t low;
+  std::uint16_t high;
 };
 
 constexpr bool operator==(F32 a, F32 b) { return a.bits == b.bits; }

@@ -89,6 +89,31 @@ inline void shift_right_sticky(std::uint64_t& high, std::uint64_t& low, std::uin
   low = static_cast<std::uint64_t>(shifted) | (lost ? 1 : 0);
 }
 
+struct Division {
+  std::uint64_t quotient;
+  std::uint64_t remainder;
+};
+
+/// Divides high:low. Pre: high < divisor, bit 63 of the divisor set.
+/// Written out since `unsigned __int128` division would call a run-time library.
+inline Division divide(std::uint64_t high, std::uint64_t low, std::uint64_t divisor) {
+  std::uint64_t quotient = 0;
+  std::uint64_t rest = high;
+  for (int shift = 32; shift >= 0; shift -= 32) {
+    // A digit of 32 bits; estimated by the divisor's upper half it is at most two too large.
+    std::uint64_t digit = rest / (divisor >> 32);
+    const u128 partial = (u128{rest} << 32) | ((low >> shift) & 0xffffffff);
+    u128 product = u128{digit} * divisor;
+    while (product > partial) {
+      --digit;
+      product -= divisor;
+    }
+    rest = static_cast<std::uint64_t>(partial - product);
+    quotient = (quotient << 32) | digit;
+  }
+  return {quotient, rest};
+}
+
 inline Unpacked unpack(F80 value, bool /*denormals_are_zero*/) {
   const bool sign = (value.sign_exponent & 0x8000) != 0;
   const std::int32_t biased = value.sign_exponent & 0x7fff;
@@ -285,7 +310,7 @@ F pack_beyond_wrap(bool sign, bool overflow, Outcome& out) {
 
 /// Rounds to `precision` bits and the range of F, with OE, UE and PE and their masked responses.
 /// Tininess is detected after rounding. Unmasked OE and UE wrap the exponent of an F80 (SDM Vol. 1,
-/// 8.5.4 and 8.5.5); an F32 or F64 then has no result and no PE.
+/// 8.5.4 and 8.5.5); an F32 or F64 then has no result.
 template <class F>
 F round_pack(const Exact& exact, int precision, const Environment& env, Outcome& out) {
   const bool sign = exact.sign;
@@ -316,6 +341,7 @@ F round_pack(const Exact& exact, int precision, const Environment& env, Outcome&
   } else if (overflow || tiny) {
     out.flags |= overflow ? kOverflow : kUnderflow;
     if constexpr (!Format<F>::kIsX87) {
+      out.flags |= r.inexact ? kPrecision : 0;
       return {};
     }
     exponent += overflow ? -kWrap : kWrap;

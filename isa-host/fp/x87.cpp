@@ -15,7 +15,7 @@ std::uint16_t quotient_conditions(std::uint64_t quotient) {
 
 /// Quotient bits of a step that cannot complete. Policy: the SDM allows any number from 32 to 63, and
 /// the processors that were measured choose the one that leaves a multiple of 32 for later steps.
-std::int32_t partial_steps(std::int32_t difference) { return 32 + difference % 32; }
+std::int32_t partial_steps(std::int32_t difference) { return 32 + (difference & 31); }
 
 /// A remainder rest * 2^(exponent - 63), exact: only its range can raise an exception.
 F80 pack_remainder(bool sign, std::int32_t exponent, std::uint64_t rest, const Environment& env, Outcome& out) {
@@ -60,8 +60,10 @@ Remainder remainder(F80 dividend, F80 divisor, Quotient kind, const Environment&
   std::uint64_t quotient = a.significand >= b.significand ? 1 : 0;
   std::uint64_t rest = a.significand - (quotient != 0 ? b.significand : 0);
   const u128 numerator = u128{rest} << steps;
-  quotient = (quotient << steps) + static_cast<std::uint64_t>(numerator / b.significand);
-  rest = static_cast<std::uint64_t>(numerator % b.significand);
+  const Division step =
+      divide(static_cast<std::uint64_t>(numerator >> 64), static_cast<std::uint64_t>(numerator), b.significand);
+  quotient = (quotient << steps) + step.quotient;
+  rest = step.remainder;
   if (incomplete) {
     return {pack_remainder(a.sign, a.exponent - steps, rest, env, out), kC2};
   }
@@ -74,7 +76,7 @@ Remainder remainder(F80 dividend, F80 divisor, Quotient kind, const Environment&
       ++quotient;
     }
   }
-  return {pack_remainder(rest == 0 ? a.sign : sign, b.exponent, rest, env, out), quotient_conditions(quotient)};
+  return {pack_remainder(sign, b.exponent, rest, env, out), quotient_conditions(quotient)};
 }
 
 /// Exact powers of two beyond which FSCALE overflows or underflows from any operand, even wrapped.

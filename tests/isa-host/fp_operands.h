@@ -31,6 +31,9 @@ inline std::string text(F80 v) {
 }
 inline std::string text(Bcd80 v) { return text(F80{v.low, v.high}); }
 inline std::string text(std::int64_t v) { return text(F64{static_cast<std::uint64_t>(v)}); }
+inline std::string text(std::int32_t v) { return text(F32{static_cast<std::uint32_t>(v)}); }
+inline std::string text(std::int16_t v) { return text(F32{static_cast<std::uint16_t>(v)}); }
+inline std::string text(std::uint32_t v) { return text(F32{v}); }
 
 /// Corner significands of F80: zeros, powers of two and their neighbours, halfway cases of 24 and 53
 /// bits with odd and even last bits, NaN payloads, and clear integer bits.

@@ -41,7 +41,7 @@ void sweep_load(const char* name) {
     }
   }
   for (int i = 0; i < kRandomCases; ++i) {
-    one(random_operand<T>(rng, T{}), words[rng() % words.size()]);
+    one(random_operand<T>(rng, T{}), random_control_word(rng()));
   }
 }
 
@@ -86,7 +86,7 @@ void sweep_store(const char* name, Ours ours, Hardware hardware, Operand random)
     }
   }
   for (int i = 0; i < 2 * kRandomCases; ++i) {
-    one(random(rng), words[rng() % words.size()]);
+    one(random(rng), random_control_word(rng()));
   }
 }
 
@@ -117,6 +117,28 @@ TEST(FpX87, Store) {
       "fst m64", [](F80 a, const Environment& e, Outcome& o) { return convert<F64>(a, e, o); },
       [](F80 a, F64& m, std::uint16_t fcw, bool& popped) { return x87_fstp(a, m, fcw, popped); },
       random_near_limits<1023, 52>);
+}
+
+/// FTZ and DAZ are MXCSR's: an x87 operation must not notice them.
+TEST(FpX87, IgnoresFtzAndDaz) {
+  Environment sse;
+  sse.flush_to_zero = true;
+  sse.denormals_are_zero = true;
+  const Environment plain;
+  Checker checker;
+  Random rng(kSeed);
+  for (int i = 0; i < kRandomCases; ++i) {
+    const F80 a = random_near_limits<127, 23>(rng);
+    const F32 b = random_operand<F32>(rng, F32{});
+    Outcome with;
+    Outcome without;
+    const bool equal = convert<F32>(a, sse, with) == convert<F32>(a, plain, without) &&
+                       convert<F80>(b, sse, with) == convert<F80>(b, plain, without) &&
+                       add(a, b, sse, with) == add(a, b, plain, without) && mul(b, a, sse, with) == mul(b, a, plain, without) &&
+                       compare(a, b, Comparison::Quiet, sse, with) == compare(a, b, Comparison::Quiet, plain, without) &&
+                       sqrt(a, sse, with) == sqrt(a, plain, without);
+    checker.check(equal && with.flags == without.flags, [&] { return text(a) + " " + text(b); });
+  }
 }
 
 /// Values with an integer part of 0 to 66 bits and, mostly, few fraction bits.

@@ -31,21 +31,17 @@ void check_binary(Checker& checker, const char* name, Ours ours, Hardware hardwa
 }
 
 template <class B, class Ours, class Hardware>
-void sweep_binary(const char* name, Ours ours, Hardware hardware, bool precisions) {
+void sweep_binary(const char* name, Ours ours, Hardware hardware) {
   Checker checker;
-  const std::vector<std::uint16_t> words = control_words(precisions);
-  std::size_t turn = 0;
+  const std::vector<std::uint16_t> words = control_words(true);
   for (const F80 a : corners<F80>()) {
     for (const B b : corners<B>()) {
-      // Each pair meets one rounding of every kind of control word; neighbours meet the others.
-      for (std::size_t i = 0; i < words.size(); ++i) {
-        if (in_corner_sweep(words[i]) && ((words[i] >> 10 & 3) == (turn & 3))) {
-          check_binary<B>(checker, name, ours, hardware, a, b, words[i]);
+      for (const std::uint16_t fcw : words) {
+        if (in_corner_sweep(fcw)) {
+          check_binary<B>(checker, name, ours, hardware, a, b, fcw);
         }
       }
-      ++turn;
     }
-    ++turn;
   }
   Random rng(kSeed);
   for (int i = 0; i < kRandomCases; ++i) {
@@ -59,7 +55,7 @@ void sweep_binary(const char* name, Ours ours, Hardware hardware, bool precision
       Outcome ignored;
       a = random_f80(rng, convert<F80>(b, Environment{}, ignored));
     }
-    check_binary<B>(checker, name, ours, hardware, a, b, rng() % 2 != 0 ? words[rng() % 12] : words[rng() % words.size()]);
+    check_binary<B>(checker, name, ours, hardware, a, b, random_control_word(rng()));
   }
 }
 
@@ -79,53 +75,70 @@ constexpr auto ours_divr = [](F80 a, B b, const Environment& e, Outcome& o) { re
 template <class B>
 using MemoryForm = X87Result (*)(F80, B, std::uint16_t);
 
-TEST(FpX87, Add) { sweep_binary<F80>("fadd", ours_add<F80>, x87_fadd, true); }
-TEST(FpX87, Sub) { sweep_binary<F80>("fsub", ours_sub<F80>, x87_fsub, true); }
-TEST(FpX87, Mul) { sweep_binary<F80>("fmul", ours_mul<F80>, x87_fmul, true); }
-TEST(FpX87, Div) { sweep_binary<F80>("fdiv", ours_div<F80>, x87_fdiv, true); }
+TEST(FpX87, Add) { sweep_binary<F80>("fadd", ours_add<F80>, x87_fadd); }
+TEST(FpX87, Sub) { sweep_binary<F80>("fsub", ours_sub<F80>, x87_fsub); }
+TEST(FpX87, Mul) { sweep_binary<F80>("fmul", ours_mul<F80>, x87_fmul); }
+TEST(FpX87, Div) { sweep_binary<F80>("fdiv", ours_div<F80>, x87_fdiv); }
+
+/// Quotients that lie a single part in 2^128 beside the middle of two neighbours: for an odd divisor y,
+/// the dividend whose remainder is (y - 1) / 2 or (y + 1) / 2 after 64 quotient bits.
+TEST(FpX87, DivNearestToHalf) {
+  const auto hardware = [](F80 a, F80 b, std::uint16_t fcw) { return x87_fdiv(a, b, fcw); };
+  Checker checker;
+  Random rng(kSeed);
+  for (int i = 0; i < kRandomCases / 10; ++i) {
+    const std::uint64_t y = rng() | 0x8000000000000001;
+    std::uint64_t x = y / 2 + (rng() & 1);
+    for (int bit = 0; bit < 64; ++bit) {  // divides by 2^64 modulo y
+      x = (x & 1) == 0 ? x / 2 : x / 2 + y / 2 + 1;
+    }
+    if (x >> 63 != 0) {
+      check_binary<F80>(checker, "fdiv", ours_div<F80>, hardware, {x, 0x3fff}, {y, 0x3fff}, random_control_word(rng()) | 0x300);
+    }
+  }
+}
 
 TEST(FpX87, ArithmeticM32) {
-  sweep_binary<F32>("fadd m32", ours_add<F32>, MemoryForm<F32>(x87_fadd_m), true);
-  sweep_binary<F32>("fsub m32", ours_sub<F32>, MemoryForm<F32>(x87_fsub_m), true);
-  sweep_binary<F32>("fsubr m32", ours_subr<F32>, MemoryForm<F32>(x87_fsubr_m), true);
-  sweep_binary<F32>("fmul m32", ours_mul<F32>, MemoryForm<F32>(x87_fmul_m), true);
-  sweep_binary<F32>("fdiv m32", ours_div<F32>, MemoryForm<F32>(x87_fdiv_m), true);
-  sweep_binary<F32>("fdivr m32", ours_divr<F32>, MemoryForm<F32>(x87_fdivr_m), true);
+  sweep_binary<F32>("fadd m32", ours_add<F32>, MemoryForm<F32>(x87_fadd_m));
+  sweep_binary<F32>("fsub m32", ours_sub<F32>, MemoryForm<F32>(x87_fsub_m));
+  sweep_binary<F32>("fsubr m32", ours_subr<F32>, MemoryForm<F32>(x87_fsubr_m));
+  sweep_binary<F32>("fmul m32", ours_mul<F32>, MemoryForm<F32>(x87_fmul_m));
+  sweep_binary<F32>("fdiv m32", ours_div<F32>, MemoryForm<F32>(x87_fdiv_m));
+  sweep_binary<F32>("fdivr m32", ours_divr<F32>, MemoryForm<F32>(x87_fdivr_m));
 }
 
 TEST(FpX87, ArithmeticM64) {
-  sweep_binary<F64>("fadd m64", ours_add<F64>, MemoryForm<F64>(x87_fadd_m), true);
-  sweep_binary<F64>("fsub m64", ours_sub<F64>, MemoryForm<F64>(x87_fsub_m), true);
-  sweep_binary<F64>("fsubr m64", ours_subr<F64>, MemoryForm<F64>(x87_fsubr_m), true);
-  sweep_binary<F64>("fmul m64", ours_mul<F64>, MemoryForm<F64>(x87_fmul_m), true);
-  sweep_binary<F64>("fdiv m64", ours_div<F64>, MemoryForm<F64>(x87_fdiv_m), true);
-  sweep_binary<F64>("fdivr m64", ours_divr<F64>, MemoryForm<F64>(x87_fdivr_m), true);
+  sweep_binary<F64>("fadd m64", ours_add<F64>, MemoryForm<F64>(x87_fadd_m));
+  sweep_binary<F64>("fsub m64", ours_sub<F64>, MemoryForm<F64>(x87_fsub_m));
+  sweep_binary<F64>("fsubr m64", ours_subr<F64>, MemoryForm<F64>(x87_fsubr_m));
+  sweep_binary<F64>("fmul m64", ours_mul<F64>, MemoryForm<F64>(x87_fmul_m));
+  sweep_binary<F64>("fdiv m64", ours_div<F64>, MemoryForm<F64>(x87_fdiv_m));
+  sweep_binary<F64>("fdivr m64", ours_divr<F64>, MemoryForm<F64>(x87_fdivr_m));
 }
 
 TEST(FpX87, Sqrt) {
   const auto ours = [](F80 a, F80, const Environment& e, Outcome& o) { return sqrt(a, e, o); };
-  sweep_binary<F80>("fsqrt", ours, x87_fsqrt, true);
+  sweep_binary<F80>("fsqrt", ours, x87_fsqrt);
 }
 
 TEST(FpX87, RoundToIntegral) {
   const auto ours = [](F80 a, F80, const Environment& e, Outcome& o) { return round_to_integral(a, e, o); };
-  sweep_binary<F80>("frndint", ours, x87_frndint, true);
+  sweep_binary<F80>("frndint", ours, x87_frndint);
 }
 
 TEST(FpX87, Scale) {
   const auto ours = [](F80 a, F80 b, const Environment& e, Outcome& o) { return scale(a, b, e, o); };
-  sweep_binary<F80>("fscale", ours, x87_fscale, true);
+  sweep_binary<F80>("fscale", ours, x87_fscale);
   // Factors that end near both limits of the range and of the wrapped range.
   Checker checker;
   Random rng(kSeed + 1);
-  const std::vector<std::uint16_t> words = control_words(true);
   for (int i = 0; i < kRandomCases; ++i) {
     const F80 a = random_f80(rng);
     constexpr int kGoals[] = {-16382, -16445, 16383, -16382 - 24576, 16383 + 24576, -65536, 65536};
     const int factor = kGoals[rng() % 7] - ((a.sign_exponent & 0x7fff) - 16383) + static_cast<int>(rng() % 9) - 4;
     Outcome ignored;
     const F80 b = from_integer<F80>(factor, Environment{}, ignored);
-    check_binary<F80>(checker, "fscale", ours, x87_fscale, a, b, words[rng() % words.size()]);
+    check_binary<F80>(checker, "fscale", ours, x87_fscale, a, b, random_control_word(rng()));
   }
 }
 
@@ -158,7 +171,7 @@ void sweep_remainder(const char* name, Ours ours, Hardware hardware) {
   Random rng(kSeed);
   for (int i = 0; i < kRandomCases; ++i) {
     const F80 a = random_f80(rng);
-    one(a, random_f80(rng, a), words[rng() % words.size()]);
+    one(a, random_f80(rng, a), random_control_word(rng()));
   }
   for (int difference = -70; difference < 16000; ++difference) {  // the exponent difference rule
     const std::uint64_t top = std::uint64_t{1} << 63;
@@ -196,7 +209,7 @@ TEST(FpX87, Extract) {
     }
   }
   for (int i = 0; i < kRandomCases; ++i) {
-    one(random_f80(rng), words[rng() % words.size()]);
+    one(random_f80(rng), random_control_word(rng()));
   }
 }
 
@@ -227,9 +240,9 @@ void sweep_compare(const char* name, Comparison comparison, Hardware hardware) {
     const B b = random_operand<B>(rng, B{});
     Outcome ignored;
     if constexpr (std::is_same_v<B, F80>) {
-      one(random_f80(rng, b), b, words[rng() % words.size()]);
+      one(random_f80(rng, b), b, random_control_word(rng()));
     } else {
-      one(random_f80(rng, convert<F80>(b, Environment{}, ignored)), b, words[rng() % words.size()]);
+      one(random_f80(rng, convert<F80>(b, Environment{}, ignored)), b, random_control_word(rng()));
     }
   }
 }

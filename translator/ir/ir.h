@@ -68,7 +68,8 @@ enum class GuestReg : uint8_t {
 };
 inline constexpr GuestReg gpr(unsigned n) { return static_cast<GuestReg>(n); }
 
-enum class ExitKind : uint8_t { Jump, Call, Return };
+/// Repeat: a string instruction under REP exits to itself; it is not complete.
+enum class ExitKind : uint8_t { Jump, Call, Return, Repeat };
 
 /// One operation. Fields that an operation does not use are zero (or kNoValue).
 struct Inst {

@@ -1,0 +1,74 @@
+// `chrysalis run`: one program, one machine.
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "sim/commands.h"
+#include "sim/error.h"
+#include "sim/report.h"
+#include "sim/run.h"
+#include "sim/run_options.h"
+
+namespace chrysalis::sim {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  RunOptions common;
+  std::vector<std::string> statistics;
+  std::string outdir;
+  uint64_t max_instructions = UINT64_MAX, max_cycles = UINT64_MAX;
+};
+
+unsigned terminal_width() {
+  winsize size{};
+  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 100;
+}
+
+int run(const Options& options, const GuestCommand& guest) {
+  RunRequest request = make_request(options.common, guest);
+  request.limits = {options.max_instructions, options.max_cycles};
+  std::vector<std::string> outputs = options.statistics;
+  for (const std::string& path : outputs) check_statistics_path(path);
+  if (!options.outdir.empty()) {
+    std::error_code error;
+    fs::create_directories(options.outdir, error);
+    if (error || !fs::is_directory(options.outdir) || ::access(options.outdir.c_str(), W_OK) != 0)
+      throw UserError(fmt::format("--outdir {}: cannot be written to: {}", options.outdir,
+                                  error ? error.message() : std::string(std::strerror(errno))));
+    for (const char* name : {"stats.json", "stats.txt"}) outputs.push_back((fs::path(options.outdir) / name).string());
+  }
+  const RunResult result = run_program(request);
+  if (!options.outdir.empty()) {
+    write_text(fs::path(options.outdir) / "config.toml", effective_configuration(options.common, request));
+    write_text(fs::path(options.outdir) / "manifest.json", manifest(request, guest));
+  }
+  for (const std::string& path : outputs) write_statistics(result.statistics, path);
+  if (!result.message.empty()) fmt::print(stderr, "chrysalis: {}\n", result.message);
+  if (!request.quiet)
+    fmt::print(stderr, "{}{}", summary(result.statistics), draw_account(result.statistics, terminal_width()));
+  return result.exit_code;
+}
+
+}  // namespace
+
+Command add_run_command(CLI::App& app, const GuestCommand& guest) {
+  CLI::App* command = app.add_subcommand("run", "run an x86 program: chrysalis run [OPTIONS] -- PROGRAM [ARGS...]");
+  auto options = std::make_shared<Options>();
+  add_run_options(*command, options->common);
+  command->add_option("--stats", options->statistics, "write statistics to FILE: .json, .txt (gem5 layout) or .sqlite; repeatable")
+      ->type_name("FILE")->allow_extra_args(false);
+  command->add_option("--outdir", options->outdir, "write statistics, effective configuration and manifest into DIR")->type_name("DIR");
+  command->add_option("--max-instructions", options->max_instructions, "stop after N x86 instructions")->type_name("N");
+  command->add_option("--max-cycles", options->max_cycles, "stop after N host cycles")->type_name("N");
+  return {command, [options, &guest] { return run(*options, guest); }};
+}
+
+}  // namespace chrysalis::sim

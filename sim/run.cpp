@@ -1,0 +1,150 @@
+#include "sim/run.h"
+
+#include <chrono>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "sim/error.h"
+#include "sim/interrupt.h"
+#include "sim/linux/process.h"
+#include "sim/machines.h"
+#include "sim/progress.h"
+
+namespace chrysalis::sim {
+namespace {
+
+/// What our CPUID leaf 1 names in EDX, for AT_HWCAP.
+constexpr uint32_t kHwcap = fw::kCpuidFeatures;
+
+void add_guest_statistics(Statistics& statistics, const Engine& engine, const Process& process, uint64_t idle) {
+  const uint64_t instructions = engine.instructions(), cycles = engine.cycles();
+  statistics.add("guest.instructions", "Count", "x86 instructions completed", instructions);
+  statistics.add("guest.ipc", "Ratio", "x86 instructions per host cycle",
+                 cycles ? static_cast<double>(instructions) / static_cast<double>(cycles) : 0.0);
+  statistics.add("guest.system_calls", "Count", "system calls made by the guest", process.syscall_count());
+  statistics.add("guest.unsupported_system_calls", "Count", "different system calls refused with ENOSYS as unsupported",
+                 static_cast<uint64_t>(process.unsupported_syscalls().size()));
+  statistics.add("guest.slept_cycles", "Cycle", "guest time that passed while every process slept; not in host.cycles", idle);
+}
+
+void add_firmware_statistics(Statistics& statistics, const fw::Mailbox& mailbox) {
+  unsigned i = 0;
+#define FW_COUNTER(name, text, unit, description) statistics.add("firmware." text, #unit, description, mailbox.counter[i++]);
+#include "firmware/counters.def"
+#undef FW_COUNTER
+}
+
+std::string diagnostic_text(Engine& engine, const fw::Mailbox&, uint64_t address, uint64_t length) {
+  const std::span<uint8_t> concealed = engine.concealed();
+  const uint64_t offset = address - fw::kConcealedBase;
+  if (offset >= concealed.size() || length > concealed.size() - offset) return "(text outside concealed memory)";
+  return std::string(reinterpret_cast<const char*>(concealed.data()) + offset, length);
+}
+
+}  // namespace
+
+RunResult run_program(const RunRequest& request) {
+  const isa::MachineModel machine = load_machine(request.machine, request.settings.machine);
+  // What the program is must be known before the machine is built: the message about it comes at once.
+  if (request.program.empty()) throw UserError("no program given; the guest's command line comes after --");
+  const std::unique_ptr<Engine> engine = make_engine(request.fidelity, request.form, machine, request.settings);
+  fw::Mailbox& mailbox = engine->mailbox();
+  const InterruptGuard interrupt;
+
+  ProcessConfig config;
+  config.program = request.program;
+  // The same run wherever the program lies: the guest sees the base name, unless told otherwise.
+  config.args.push_back(request.argv0.empty() ? std::filesystem::path(request.program).filename().string() : request.argv0);
+  config.args.insert(config.args.end(), request.arguments.begin(), request.arguments.end());
+  config.env = request.environment;
+  config.sysroot = request.sysroot;
+  config.seed = request.settings.seed;
+  config.frequency = machine.frequency_hz();
+  config.hwcap = kHwcap;
+  config.ram = engine->guest_ram().data();
+  config.ram_size = engine->guest_ram().size();
+  config.stop_requested = &interrupt.flag();
+  Progress progress(request.quiet, request.limits);
+  config.report = [&](const std::string& message) {
+    progress.clear();
+    if (!request.quiet) fmt::print(stderr, "chrysalis: {}\n", message);
+  };
+  Process process(std::move(config));
+  if (const auto problem = process.load(mailbox)) throw UserError(*problem);
+
+  RunResult result;
+  uint64_t idle = 0;
+  const auto service = [&](fw::Service kind, uint64_t argument, uint64_t cycle) {
+    switch (kind) {
+      case fw::Service::GuestException: {
+        const ServiceResult outcome = process.on_service(mailbox, cycle);
+        idle += outcome.idle_cycles;
+        if (outcome.kind == ServiceResult::Kind::Continue) return true;
+        result.exit_code = outcome.exit_code();
+        if (outcome.kind == ServiceResult::Kind::Failed) {
+          result.exit_code = kExitUserError;
+          result.message = outcome.message;
+        }
+        mailbox.reply |= fw::kReplyStop;
+        return false;
+      }
+      case fw::Service::Console:
+        progress.clear();
+        fmt::print(stderr, "{}", diagnostic_text(*engine, mailbox, argument, mailbox.error_code));
+        return true;
+      case fw::Service::Panic:
+        result.exit_code = kExitInternal;
+        result.message = "the firmware stopped: " + diagnostic_text(*engine, mailbox, argument, mailbox.error_code);
+        return false;
+      case fw::Service::UnsupportedInstruction:
+        return true;
+    }
+    result.exit_code = kExitInternal;
+    result.message = fmt::format("the firmware asked for service {}, which does not exist", static_cast<uint32_t>(kind));
+    return false;
+  };
+
+  const auto start = std::chrono::steady_clock::now();
+  // On a terminal the run goes in slices, so that progress can be drawn; the slices are no part of the machine.
+  constexpr uint64_t kSlice = 2'000'000;
+  for (;;) {
+    Limits slice = request.limits;
+    if (progress.active()) slice.cycles = std::min(slice.cycles, engine->cycles() + kSlice);
+    result.reason = engine->run(slice, service, interrupt.flag());
+    if (result.reason != StopReason::Cycles || engine->cycles() >= request.limits.cycles) break;
+    progress.update(engine->cycles(), engine->instructions());
+  }
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  progress.clear();
+
+  switch (result.reason) {
+    case StopReason::Service: break;
+    case StopReason::Instructions:
+      result.exit_code = kExitLimit;
+      result.message = fmt::format("stopped at --max-instructions {}", request.limits.instructions);
+      break;
+    case StopReason::Cycles:
+      result.exit_code = kExitLimit;
+      result.message = fmt::format("stopped at --max-cycles {}", request.limits.cycles);
+      break;
+    case StopReason::Interrupted:
+      result.exit_code = kExitInterrupted;
+      result.message = "interrupted";
+      break;
+    case StopReason::Fault:
+      result.exit_code = kExitInternal;
+      result.message = engine->fault();
+      break;
+  }
+
+  add_guest_statistics(result.statistics, *engine, process, idle);
+  engine->collect(result.statistics);
+  add_firmware_statistics(result.statistics, mailbox);
+  result.statistics.add("sim.seconds", "Second", "time that the simulation took", seconds);
+  result.statistics.add("sim.host_cycles_per_second", "Cycle/Second", "simulated host cycles per second",
+                        seconds > 0 ? static_cast<double>(engine->cycles()) / seconds : 0.0);
+  return result;
+}
+
+}  // namespace chrysalis::sim

@@ -1,0 +1,726 @@
+#include "translator/codegen.h"
+
+#include "translator/assert.h"
+#include "translator/codegen_fp.h"
+
+namespace chrysalis::translator {
+namespace {
+
+using ir::kNoValue;
+using ir::ValueId;
+
+constexpr bool fits(int64_t value, unsigned bits) {
+  return value >= -(int64_t{1} << (bits - 1)) && value < (int64_t{1} << (bits - 1));
+}
+constexpr bool fits_short(int64_t value) { return fits(value, 6); }
+constexpr bool fits_long(int64_t value) { return fits(value, 32); }
+
+constexpr int64_t sign_extend(int64_t value, unsigned width) {
+  return width == 64 ? value : static_cast<int64_t>(static_cast<uint64_t>(value) << (64 - width)) >> (64 - width);
+}
+
+/// From this many uses on, a constant that needs a literal word is kept in a register.
+constexpr unsigned kSharedConstantUses = 3;
+
+/// How the integer operations map to families of atoms.
+struct Family {
+  isa::Op first = isa::Op::Nop;  ///< row of the smallest width
+  uint8_t first_width = 8;       ///< 8 or 16; 64: a single row
+  bool commutes = false;
+};
+
+Family family(ir::Op op) {
+  switch (op) {
+    case ir::Op::Add: return {isa::Op::Add8, 8, true};
+    case ir::Op::Sub: return {isa::Op::Sub8};
+    case ir::Op::Adc: return {isa::Op::Adc8, 8, true};
+    case ir::Op::Sbb: return {isa::Op::Sbb8};
+    case ir::Op::And: return {isa::Op::And8, 8, true};
+    case ir::Op::Or: return {isa::Op::Or8, 8, true};
+    case ir::Op::Xor: return {isa::Op::Xor8, 8, true};
+    case ir::Op::AndNot: return {isa::Op::AndNot8};
+    case ir::Op::OrNot: return {isa::Op::OrNot8};
+    case ir::Op::XorNot: return {isa::Op::XorNot8, 8, true};
+    case ir::Op::Shl: return {isa::Op::Shl8};
+    case ir::Op::Shr: return {isa::Op::Shr8};
+    case ir::Op::Sar: return {isa::Op::Sar8};
+    case ir::Op::Rol: return {isa::Op::Rol8};
+    case ir::Op::Ror: return {isa::Op::Ror8};
+    case ir::Op::Rcl: return {isa::Op::Rcl8};
+    case ir::Op::Rcr: return {isa::Op::Rcr8};
+    case ir::Op::Bt: return {isa::Op::Bt16, 16};
+    case ir::Op::Bts: return {isa::Op::Bts16, 16};
+    case ir::Op::Btr: return {isa::Op::Btr16, 16};
+    case ir::Op::Btc: return {isa::Op::Btc16, 16};
+    case ir::Op::Bsf: return {isa::Op::Bsf16, 16};
+    case ir::Op::Bsr: return {isa::Op::Bsr16, 16};
+    case ir::Op::MulLow: return {isa::Op::MulLow8, 8, true};
+    case ir::Op::MulFlagsU: return {isa::Op::MulFlagsU8, 8, true};
+    case ir::Op::MulFlagsS: return {isa::Op::MulFlagsS8, 8, true};
+    case ir::Op::MulHighU: return {isa::Op::MulHighU8, 8, true};
+    case ir::Op::MulHighS: return {isa::Op::MulHighS8, 8, true};
+    case ir::Op::MulHighSU: return {isa::Op::MulHighSU8};
+    case ir::Op::DivU: return {isa::Op::DivU8};
+    case ir::Op::DivS: return {isa::Op::DivS8};
+    case ir::Op::RemU: return {isa::Op::RemU8};
+    case ir::Op::RemS: return {isa::Op::RemS8};
+    case ir::Op::MinU: return {isa::Op::MinU8, 8, true};
+    case ir::Op::MaxU: return {isa::Op::MaxU8, 8, true};
+    case ir::Op::MinS: return {isa::Op::MinS8, 8, true};
+    case ir::Op::MaxS: return {isa::Op::MaxS8, 8, true};
+    case ir::Op::SetLtU: return {isa::Op::SetLtU, 64};
+    case ir::Op::SetLtS: return {isa::Op::SetLtS, 64};
+    case ir::Op::SetEq: return {isa::Op::SetEq, 64, true};
+    case ir::Op::SetNe: return {isa::Op::SetNe, 64, true};
+    default: return {};
+  }
+}
+
+/// The sign-extending form of a 32-bit operation.
+isa::Op sign_extending(ir::Op op) {
+  switch (op) {
+    case ir::Op::Add: return isa::Op::Add32s;
+    case ir::Op::Sub: return isa::Op::Sub32s;
+    case ir::Op::Shl: return isa::Op::Shl32s;
+    case ir::Op::Shr: return isa::Op::Shr32s;
+    case ir::Op::Sar: return isa::Op::Sar32s;
+    case ir::Op::Rol: return isa::Op::Rol32s;
+    case ir::Op::Ror: return isa::Op::Ror32s;
+    case ir::Op::MulLow: return isa::Op::MulLow32s;
+    case ir::Op::DivU: return isa::Op::DivU32s;
+    case ir::Op::DivS: return isa::Op::DivS32s;
+    case ir::Op::RemU: return isa::Op::RemU32s;
+    case ir::Op::RemS: return isa::Op::RemS32s;
+    default: return isa::Op::Nop;
+  }
+}
+
+class Generator {
+ public:
+  Generator(const Region& region, const isa::MachineDescription& machine, MachineCode& out)
+      : region_(region), insts_(region.code.insts), offsets_(machine.offset_addressing != 0), out_(out) {}
+
+  void run() {
+    out_.ops.clear();
+    out_.virtuals.assign(region_.code.next_value, {});
+    defs_.assign(region_.code.next_value, nullptr);
+    needed_.assign(region_.code.next_value, 0);
+    materialized_.assign(region_.code.next_value, false);
+    first_access_.assign(region_.code.next_value, kNeverHoist);
+    for (const Binding& binding : region_.entry) {
+      if (region_.readable >> binding.reg & 1) first_access_[binding.value] = -1;
+    }
+    for (const ir::Inst& inst : insts_) {
+      if (inst.value != kNoValue) defs_[inst.value] = &inst;
+      if (inst.flags != kNoValue) {
+        defs_[inst.flags] = &inst;
+        out_.virtuals[inst.flags].flags_class = true;
+      }
+      if (inst.op == ir::Op::Const) {
+        out_.virtuals[inst.value].is_const = true;
+        out_.virtuals[inst.value].constant = inst.imm;
+      }
+    }
+    find_needed();
+    int32_t point = 0;
+    for (const ir::Inst& inst : insts_) {
+      point_ = is_point(inst) ? point++ : -1;
+      const bool wanted = !ir::is_pure(inst) || (inst.value != kNoValue && needed_[inst.value]) ||
+                          (inst.flags != kNoValue && needed_[inst.flags]);
+      if (wanted) select(inst);
+    }
+  }
+
+ private:
+  // -- which values somebody still needs once operations are fused -------------------------------------
+
+  const ir::Inst* definition(ValueId value) const { return value == kNoValue ? nullptr : defs_[value]; }
+
+  /// The 32-bit operation that a sign extension can be fused with, or null.
+  const ir::Inst* fusible_extension(const ir::Inst& inst) const {
+    if (inst.op != ir::Op::Sext || inst.width != 32) return nullptr;
+    const ir::Inst* def = definition(inst.src[0]);
+    if (def == nullptr || def->width != 32 || def->value != inst.src[0]) return nullptr;
+    return sign_extending(def->op) != isa::Op::Nop ? def : nullptr;
+  }
+
+  /// The comparison that a branch on zero or non-zero can be fused with, or null.
+  const ir::Inst* fusible_comparison(const ir::Inst& inst) const {
+    const bool tests_value = inst.cond == ir::Cond::Zero || inst.cond == ir::Cond::NonZero;
+    if (!tests_value || !(ir::info(inst.op).effects & ir::kSide)) return nullptr;
+    const ir::Inst* def = definition(inst.src[0]);
+    if (def == nullptr) return nullptr;
+    const bool compares = def->op == ir::Op::SetEq || def->op == ir::Op::SetNe || def->op == ir::Op::SetLtU ||
+                          def->op == ir::Op::SetLtS;
+    return compares ? def : nullptr;
+  }
+
+  void find_needed() {
+    const auto need = [this](ValueId value) {
+      if (value != kNoValue) ++needed_[value];
+    };
+    size_t point = region_.maps.size();
+    for (size_t at = insts_.size(); at-- > 0;) {
+      const ir::Inst& inst = insts_[at];
+      if (is_point(inst)) {
+        for (const Binding& binding : region_.map(--point)) need(binding.value);
+      }
+      const bool wanted = !ir::is_pure(inst) || (inst.value != kNoValue && needed_[inst.value]) ||
+                          (inst.flags != kNoValue && needed_[inst.flags]);
+      if (!wanted) continue;
+      const ir::Inst* fused = fusible_extension(inst);
+      if (fused == nullptr) fused = fusible_comparison(inst);
+      for (const ValueId source : (fused != nullptr ? fused : &inst)->src) need(source);
+    }
+  }
+
+  // -- operands ------------------------------------------------------------------------------------------
+
+  bool is_const(ValueId value) const { return value != kNoValue && out_.virtuals[value].is_const; }
+  int64_t constant(ValueId value) const { return out_.virtuals[value].constant; }
+
+  MachOp& emit(const MachOp& op) {
+    out_.ops.push_back(op);
+    out_.ops.back().point = -1;
+    out_.ops.back().id = static_cast<int32_t>(out_.ops.size() - 1);
+    return out_.ops.back();
+  }
+
+  void load_constant(Reg to, int64_t value) {
+    MachOp op;
+    op.op = isa::Op::MovImm;
+    op.d = to;
+    op.mode = fits(value, 15) ? isa::Mode::Short : isa::Mode::Long;
+    op.imm = sign_extend(value, 32);
+    if (fits_long(value)) {
+      emit(op);
+      return;
+    }
+    const Reg low = out_.new_virtual();
+    op.d = low;
+    emit(op);
+    MachOp high;
+    high.op = isa::Op::SetHigh;
+    high.d = to;
+    high.a = low;
+    high.imm = value >> 32;
+    high.mode = fits_short(high.imm) ? isa::Mode::Short : isa::Mode::Long;
+    emit(high);
+  }
+
+  Reg reg_of(ValueId value) {
+    if (value == kNoValue) return isa::kZero;
+    if (is_const(value)) {
+      if (constant(value) == 0) return isa::kZero;
+      if (!materialized_[value]) {
+        materialized_[value] = true;
+        load_constant(virtual_register(value), constant(value));
+      }
+    }
+    return virtual_register(value);
+  }
+
+  /// Gives `op` its second source: a literal where that is possible and pays.
+  void set_second(MachOp& op, ValueId value, unsigned width) {
+    if (is_const(value)) {
+      const int64_t literal = sign_extend(constant(value), width);
+      if (fits_short(literal)) {
+        op.mode = isa::Mode::Short;
+        op.imm = literal;
+        return;
+      }
+      if (fits_long(literal) && !materialized_[value] && needed_[value] < kSharedConstantUses) {
+        op.mode = isa::Mode::Long;
+        op.imm = literal;
+        return;
+      }
+    }
+    op.b = reg_of(value);
+  }
+
+  /// The same for shift counts, of which only the low bits matter.
+  void set_count(MachOp& op, ValueId value) {
+    if (is_const(value)) {
+      op.mode = isa::Mode::Short;
+      op.imm = sign_extend(constant(value) << 58, 64) >> 58;
+    } else {
+      op.b = reg_of(value);
+    }
+  }
+
+  static bool is_shift(ir::Op op) {
+    return op == ir::Op::Shl || op == ir::Op::Shr || op == ir::Op::Sar || op == ir::Op::Rol || op == ir::Op::Ror ||
+           op == ir::Op::Rcl || op == ir::Op::Rcr;
+  }
+
+  /// Gives `op` its flags register, filled with the old image if the atom reads one.
+  void set_flags(MachOp& op, const ir::Inst& inst) {
+    const bool reads_old = isa::info(op.op).has(isa::kReadsFd);
+    const ir::OpInfo& row = ir::info(inst.op);
+    const ValueId old = (row.effects & ir::kOldFlags) ? inst.src[row.sources - 1] : kNoValue;
+    const bool wants_result = inst.flags != kNoValue && needed_[inst.flags];
+    const bool reads_carry = inst.op == ir::Op::Adc || inst.op == ir::Op::Sbb || inst.op == ir::Op::Rcl || inst.op == ir::Op::Rcr;
+    if (!wants_result && !reads_carry) return;
+    op.f = wants_result ? virtual_register(inst.flags) : out_.new_virtual(true);
+    if (!reads_old) return;
+    MachOp copy;
+    copy.d = op.f;
+    if (is_const(old)) {
+      load_constant(op.f, constant(old));
+    } else {
+      copy.op = isa::Op::Mov;
+      copy.a = reg_of(old);
+      emit(copy);
+    }
+  }
+
+  Reg result(ValueId value) const {
+    return value == kNoValue || needed_[value] == 0 ? Reg{isa::kZero} : virtual_register(value);
+  }
+
+  // -- operations ----------------------------------------------------------------------------------------
+
+  void select_binary(const ir::Inst& inst, isa::Op atom, bool commutes, unsigned width, ValueId value) {
+    MachOp op;
+    op.op = atom;
+    ValueId a = inst.src[0], b = inst.src[1];
+    if (commutes && is_const(a) && !is_const(b)) std::swap(a, b);
+    if (isa::info(atom).uses(isa::kWritesRd)) op.d = result(value);
+    op.a = reg_of(a);
+    if (is_shift(inst.op)) set_count(op, b);
+    else set_second(op, b, width);
+    if (isa::info(atom).has(isa::kWritesFd)) set_flags(op, inst);
+    emit(op);
+  }
+
+  void select_unary(const ir::Inst& inst, isa::Op atom) {
+    MachOp op;
+    op.op = atom;
+    op.d = result(inst.value);
+    op.a = reg_of(inst.src[0]);
+    if (isa::info(atom).has(isa::kWritesFd)) set_flags(op, inst);
+    emit(op);
+  }
+
+  /// A result that the atom delivers in 64 bits, cut to the operation's width where it must be.
+  void select_wide(const ir::Inst& inst, MachOp op, bool narrow_already) {
+    if (inst.width == 64 || narrow_already) {
+      op.d = result(inst.value);
+      emit(op);
+      return;
+    }
+    op.d = out_.new_virtual();
+    emit(op);
+    MachOp cut;
+    cut.op = isa::at_width(isa::Op::Zext8, inst.width);
+    cut.a = op.d;
+    cut.d = result(inst.value);
+    emit(cut);
+  }
+
+  /// True when all bits of the value above `width` are known to be 0.
+  bool is_narrow(ValueId value, unsigned width) const {
+    if (width == 64) return true;
+    if (is_const(value)) return static_cast<uint64_t>(constant(value)) >> width == 0;
+    const ir::Inst* def = definition(value);
+    if (def == nullptr) return false;
+    if (def->flags == value) return width >= 16;
+    switch (def->op) {
+      case ir::Op::Sext: case ir::Op::LoadS: case ir::Op::CLoadS: case ir::Op::LeaUw: case ir::Op::Call:
+      case ir::Op::CallInd: case ir::Op::Intrinsic: case ir::Op::Helper: case ir::Op::OrcB: return false;
+      case ir::Op::SetCc: case ir::Op::SetEq: case ir::Op::SetNe: case ir::Op::SetLtU: case ir::Op::SetLtS:
+      case ir::Op::ExtractH: return true;
+      default: return def->width <= width;
+    }
+  }
+
+  void select_insert(const ir::Inst& inst, isa::Op atom) {
+    MachOp op;
+    op.op = atom;
+    op.a = reg_of(inst.src[0]);
+    set_second(op, inst.src[1], 64);
+    select_wide(inst, op, is_narrow(inst.src[0], inst.width));
+  }
+
+  void select_choice(const ir::Inst& inst) {
+    MachOp op;
+    ValueId a = inst.src[1], b = inst.src[2];
+    op.op = isa::Op::SelectNz;
+    if (inst.op == ir::Op::SelectCc && inst.cond < ir::Cond::Zero) {
+      const unsigned cond = static_cast<unsigned>(inst.cond);
+      if (cond & 1) std::swap(a, b);  // the atom has only the even conditions
+      op.op = isa::Op::SelectCc;
+      op.cond = static_cast<isa::Cond>(cond & ~1u);
+    } else if (inst.op == ir::Op::SelectCc && inst.cond == ir::Cond::Zero) {
+      std::swap(a, b);
+    }
+    op.c = reg_of(inst.src[0]);
+    op.a = reg_of(a);
+    op.b = reg_of(b);
+    select_wide(inst, op, is_narrow(a, inst.width) && is_narrow(b, inst.width));
+  }
+
+  void select_lea(const ir::Inst& inst) {
+    MachOp op;
+    const ValueId base = inst.src[0], index = inst.src[1];
+    if (index == kNoValue && inst.width >= 8) {
+      op.op = isa::at_width(isa::Op::Add8, inst.width);
+      op.d = result(inst.value);
+      op.a = reg_of(base);
+      op.mode = fits_short(inst.imm) ? isa::Mode::Short : isa::Mode::Long;
+      op.imm = sign_extend(inst.imm, 32);
+      emit(op);
+      return;
+    }
+    op.op = inst.op == ir::Op::LeaUw ? isa::Op::LeaUw : isa::at_width(isa::Op::Lea16, inst.width, 16);
+    op.d = result(inst.value);
+    op.a = reg_of(base);
+    op.b = reg_of(index);
+    op.scale = inst.aux;
+    if (inst.imm != 0) {
+      op.mode = isa::Mode::Long;
+      op.imm = sign_extend(inst.imm, 32);
+    }
+    emit(op);
+  }
+
+  void select_double_shift(const ir::Inst& inst) {
+    MachOp copy;
+    copy.op = isa::Op::Mov;
+    const Reg value = inst.value != kNoValue ? virtual_register(inst.value) : out_.new_virtual();
+    copy.a = reg_of(inst.src[0]);
+    MachOp op;
+    op.op = isa::at_width(inst.op == ir::Op::Shld ? isa::Op::Shld16 : isa::Op::Shrd16, inst.width, 16);
+    op.a = reg_of(inst.src[1]);
+    set_count(op, inst.src[2]);
+    set_flags(op, inst);
+    copy.d = op.d = value;
+    emit(copy);
+    emit(op);
+  }
+
+  // -- memory --------------------------------------------------------------------------------------------
+
+  /// base + offset in a register, computed once per pair.
+  Reg address_register(ValueId base, int64_t offset) {
+    for (const Address& known : addresses_) {
+      if (known.base == base && known.offset == offset) return known.reg;
+    }
+    const Reg reg = out_.new_virtual();
+    if (base == kNoValue) {
+      load_constant(reg, offset);
+    } else {
+      MachOp op;
+      op.op = isa::Op::Add64;
+      op.d = reg;
+      op.a = reg_of(base);
+      op.mode = fits_short(offset) ? isa::Mode::Short : isa::Mode::Long;
+      op.imm = offset;
+      emit(op);
+    }
+    addresses_.push_back({base, offset, reg});
+    return reg;
+  }
+
+  void set_address(MachOp& op, const ir::Inst& inst, unsigned size) {
+    ValueId base = inst.src[0];
+    int64_t offset = inst.imm;
+    if (is_const(base)) {
+      offset = static_cast<int64_t>(static_cast<uint64_t>(offset) + static_cast<uint64_t>(constant(base)));
+      base = kNoValue;
+    }
+    op.base = base;
+    op.offset = offset;
+    op.size = static_cast<uint8_t>(size);
+    op.mode = isa::Mode::Short;
+    op.imm = 0;
+    if (offset == 0 && base != kNoValue) {
+      op.a = reg_of(base);
+    } else if (offsets_ && fits_long(offset)) {
+      op.a = base == kNoValue ? Reg{isa::kZero} : reg_of(base);
+      op.mode = fits_short(offset) ? isa::Mode::Short : isa::Mode::Long;
+      op.imm = offset;
+    } else {
+      op.a = address_register(base, offset);
+    }
+    set_hoist_limit(op);
+  }
+
+  /// A concealed load may pass an exit when an access near it, through the same base, does not come later.
+  void set_hoist_limit(MachOp& op) {
+    constexpr int64_t kNear = 4096;
+    const isa::AtomInfo& row = isa::info(op.op);
+    if (row.has(isa::kGuest)) {
+      op.hoist_limit = region_.faults_roll_back && !row.has(isa::kStore) ? -1 : kNeverHoist;
+      return;
+    }
+    const bool near = op.offset > -kNear && op.offset < kNear;
+    int32_t first = kNeverHoist;
+    if (op.base == kNoValue) first = -1;
+    else if (near) first = first_access_[op.base];
+    if (op.base != kNoValue && near && first == kNeverHoist) first_access_[op.base] = static_cast<int32_t>(out_.ops.size());
+    op.hoist_limit = row.has(isa::kLoad) ? first : kNeverHoist;
+  }
+
+  void select_load(const ir::Inst& inst, bool guest, bool is_signed) {
+    static constexpr isa::Op kAtoms[2][2][4] = {
+        {{isa::Op::LdC8U, isa::Op::LdC16U, isa::Op::LdC32U, isa::Op::LdC64},
+         {isa::Op::LdC8S, isa::Op::LdC16S, isa::Op::LdC32S, isa::Op::LdC64}},
+        {{isa::Op::LdG8U, isa::Op::LdG16U, isa::Op::LdG32U, isa::Op::LdG64},
+         {isa::Op::LdG8S, isa::Op::LdG16S, isa::Op::LdG32S, isa::Op::LdG64}}};
+    MachOp op;
+    op.op = kAtoms[guest][is_signed][log_size(inst)];
+    op.d = result(inst.value);
+    set_address(op, inst, inst.width / 8);
+    emit(op);
+  }
+
+  void select_store(const ir::Inst& inst, bool guest) {
+    static constexpr isa::Op kAtoms[2][4] = {{isa::Op::StC8, isa::Op::StC16, isa::Op::StC32, isa::Op::StC64},
+                                             {isa::Op::StG8, isa::Op::StG16, isa::Op::StG32, isa::Op::StG64}};
+    MachOp op;
+    op.op = kAtoms[guest][log_size(inst)];
+    op.d = reg_of(inst.src[1]);
+    set_address(op, inst, inst.width / 8);
+    emit(op);
+  }
+
+  void select_probe(const ir::Inst& inst) {
+    static constexpr isa::Op kAtoms[] = {isa::Op::ProbeG8, isa::Op::ProbeG16, isa::Op::ProbeG32, isa::Op::ProbeG64};
+    MachOp op;
+    op.op = kAtoms[log_size(inst)];
+    set_address(op, inst, inst.width / 8);
+    emit(op);
+  }
+
+  static unsigned log_size(const ir::Inst& inst) {
+    return inst.width == 8 ? 0 : inst.width == 16 ? 1 : inst.width == 32 ? 2 : 3;
+  }
+
+  // -- control -------------------------------------------------------------------------------------------
+
+  MachOp& emit_exit(MachOp op) {
+    op.hoist_limit = kNeverHoist;
+    MachOp& emitted = emit(op);
+    emitted.point = point_;
+    return emitted;
+  }
+
+  /// The branch atom for `inst`'s condition, without a target.
+  MachOp conditional(const ir::Inst& inst) {
+    MachOp op;
+    if (inst.cond < ir::Cond::Zero) {
+      op.op = isa::Op::BrCc;
+      op.cond = static_cast<isa::Cond>(inst.cond);
+      op.a = reg_of(inst.src[0]);
+      return op;
+    }
+    const bool on_true = inst.cond == ir::Cond::NonZero;
+    const ir::Inst* compare = fusible_comparison(inst);
+    if (compare == nullptr) {
+      op.op = on_true ? isa::Op::BrNz : isa::Op::BrZ;
+      op.a = reg_of(inst.src[0]);
+      return op;
+    }
+    ValueId a = compare->src[0], b = compare->src[1];
+    const bool equality = compare->op == ir::Op::SetEq || compare->op == ir::Op::SetNe;
+    if (equality && is_const(a) && constant(a) == 0) std::swap(a, b);
+    if (equality && is_const(b) && constant(b) == 0) {
+      op.op = (compare->op == ir::Op::SetEq) == on_true ? isa::Op::BrZ : isa::Op::BrNz;
+      op.a = reg_of(a);
+      return op;
+    }
+    if (equality) op.op = (compare->op == ir::Op::SetEq) == on_true ? isa::Op::BrEq : isa::Op::BrNe;
+    else if (compare->op == ir::Op::SetLtS) op.op = on_true ? isa::Op::BrLtS : isa::Op::BrGeS;
+    else op.op = on_true ? isa::Op::BrLtU : isa::Op::BrGeU;
+    op.a = reg_of(a);
+    op.b = reg_of(b);
+    return op;
+  }
+
+  void aim(MachOp& op, Target kind, int64_t target) {
+    // Compare-and-branch has hardly room for a displacement: it takes a literal, which the layout drops where
+    // it can. The others reach far enough, and the layout helps where they do not.
+    const bool far = isa::info(op.op).uses(isa::kReadsRb);
+    op.mode = far ? isa::Mode::Long : isa::Mode::Short;
+    op.target_kind = kind;
+    op.target = target;
+  }
+
+  void select_exit(const ir::Inst& inst) {
+    MachOp op;
+    op.op = isa::Op::Br;
+    switch (inst.op) {
+      case ir::Op::Jump: aim(op, Target::Label, inst.imm); break;
+      case ir::Op::Exit:
+        load_constant(isa::kGuestEip, static_cast<int32_t>(inst.imm));
+        aim(op, Target::GuestExit, inst.imm);
+        break;
+      case ir::Op::Trap: aim(op, Target::GuestTrap, inst.aux | inst.imm << 8); break;
+      case ir::Op::SoftInt: aim(op, Target::GuestTrap, static_cast<int64_t>(inst.aux | uint64_t{1} << 63)); break;
+      case ir::Op::Branch: op = conditional(inst); aim(op, Target::Label, inst.imm); break;
+      case ir::Op::ExitIf: op = conditional(inst); aim(op, Target::GuestExit, inst.imm); break;
+      case ir::Op::TrapIf: op = conditional(inst); aim(op, Target::GuestTrap, inst.aux | inst.imm << 8); break;
+      case ir::Op::ExitInd: {
+        MachOp move;
+        move.op = isa::Op::Mov;
+        move.d = isa::kGuestEip;
+        move.a = reg_of(inst.src[0]);
+        emit(move);
+        aim(op, Target::GuestIndirect, inst.aux);
+        break;
+      }
+      case ir::Op::JumpInd: op.op = isa::Op::BrInd; op.a = reg_of(inst.src[0]); break;
+      case ir::Op::Call: op.op = isa::Op::Call; op.d = result(inst.value); aim(op, Target::Label, inst.imm); break;
+      case ir::Op::CallInd: op.op = isa::Op::CallInd; op.d = result(inst.value); op.a = reg_of(inst.src[0]); break;
+      default: CHRYSALIS_ASSERT(false, inst.op);
+    }
+    emit_exit(op);
+  }
+
+  void select_intrinsic(const ir::Inst& inst) {
+    MachOp op;
+    op.hoist_limit = kNeverHoist;
+    switch (static_cast<ir::IntrinsicId>(inst.imm)) {
+      case ir::IntrinsicId::Commit:
+        CHRYSALIS_ASSERT(is_const(inst.src[0]), inst.guest);
+        op.op = isa::Op::Commit;
+        op.count = static_cast<uint16_t>(constant(inst.src[0]));
+        emit_exit(op);
+        return;
+      case ir::IntrinsicId::Rollback: op.op = isa::Op::Rollback; break;
+      case ir::IntrinsicId::Eret: op.op = isa::Op::Eret; emit_exit(op); return;
+      case ir::IntrinsicId::Platform: op.op = isa::Op::Platform; op.a = reg_of(inst.src[0]); break;
+      case ir::IntrinsicId::ReadSpecial:
+        CHRYSALIS_ASSERT(is_const(inst.src[0]), inst.guest);
+        op.op = isa::Op::Mfs;
+        op.d = result(inst.value);
+        op.count = static_cast<uint16_t>(constant(inst.src[0]));
+        break;
+      case ir::IntrinsicId::WriteSpecial:
+        CHRYSALIS_ASSERT(is_const(inst.src[0]), inst.guest);
+        op.op = isa::Op::Mts;
+        op.a = reg_of(inst.src[1]);
+        op.count = static_cast<uint16_t>(constant(inst.src[0]));
+        break;
+      case ir::IntrinsicId::TlbWrite:
+        op.op = isa::Op::TlbWrite;
+        op.a = reg_of(inst.src[0]);
+        op.b = reg_of(inst.src[1]);
+        break;
+      case ir::IntrinsicId::TlbFlush: op.op = isa::Op::TlbFlush; break;
+      case ir::IntrinsicId::TlbFlushPage: op.op = isa::Op::TlbFlushPage; op.a = reg_of(inst.src[0]); break;
+      case ir::IntrinsicId::EnterTranslation:
+        op.op = isa::Op::Br;
+        aim(op, Target::Label, kLabelEnterTranslation);
+        emit_exit(op);
+        return;
+      default: {
+        Reg sources[3] = {kNoReg, kNoReg, kNoReg};
+        const unsigned count = ir::info(static_cast<ir::IntrinsicId>(inst.imm)).sources;
+        for (unsigned i = 0; i < count; ++i) sources[i] = reg_of(inst.src[i]);
+        generate_fp(static_cast<ir::IntrinsicId>(inst.imm), result(inst.value), sources, out_);
+        return;
+      }
+    }
+    emit(op);
+  }
+
+  void select(const ir::Inst& inst) {
+    switch (inst.op) {
+      case ir::Op::Const: return;  // on demand
+      case ir::Op::Copy:
+      case ir::Op::Zext:
+        return select_unary(inst, inst.width == 64 ? isa::Op::Mov : zext(inst.width));
+      case ir::Op::Sext:
+        if (const ir::Inst* def = fusible_extension(inst)) {
+          return select_binary(*def, sign_extending(def->op), family(def->op).commutes, 32, inst.value);
+        }
+        return select_unary(inst, inst.width == 64 ? isa::Op::Mov : sext(inst.width));
+      case ir::Op::Inc: return select_unary(inst, isa::at_width(isa::Op::Inc8, inst.width));
+      case ir::Op::Dec: return select_unary(inst, isa::at_width(isa::Op::Dec8, inst.width));
+      case ir::Op::Neg: return select_unary(inst, isa::at_width(isa::Op::Neg8, inst.width));
+      case ir::Op::Not: return select_unary(inst, isa::at_width(isa::Op::Not8, inst.width));
+      case ir::Op::Clz: return select_unary(inst, isa::at_width(isa::Op::Clz8, inst.width));
+      case ir::Op::Ctz: return select_unary(inst, isa::at_width(isa::Op::Ctz8, inst.width));
+      case ir::Op::Popcnt: return select_unary(inst, isa::at_width(isa::Op::Popcnt8, inst.width));
+      case ir::Op::Bswap: return select_unary(inst, isa::at_width(isa::Op::Bswap16, inst.width, 16));
+      case ir::Op::OrcB: return select_unary(inst, isa::Op::OrcB);
+      case ir::Op::ExtractH: return select_unary(inst, isa::Op::ExtractH);
+      case ir::Op::InsertL8: return select_insert(inst, isa::Op::InsertL8);
+      case ir::Op::InsertH8: return select_insert(inst, isa::Op::InsertH8);
+      case ir::Op::InsertL16: return select_insert(inst, isa::Op::InsertL16);
+      case ir::Op::Lea:
+      case ir::Op::LeaUw: return select_lea(inst);
+      case ir::Op::Shld:
+      case ir::Op::Shrd: return select_double_shift(inst);
+      case ir::Op::SetCc: {
+        MachOp op;
+        op.op = isa::Op::SetCc;
+        op.cond = static_cast<isa::Cond>(inst.cond);
+        op.a = reg_of(inst.src[0]);
+        op.d = result(inst.value);
+        emit(op);
+        return;
+      }
+      case ir::Op::SelectCc:
+      case ir::Op::SelectNz: return select_choice(inst);
+      case ir::Op::Load: return select_load(inst, true, false);
+      case ir::Op::LoadS: return select_load(inst, true, true);
+      case ir::Op::CLoad: return select_load(inst, false, false);
+      case ir::Op::CLoadS: return select_load(inst, false, true);
+      case ir::Op::Store: return select_store(inst, true);
+      case ir::Op::CStore: return select_store(inst, false);
+      case ir::Op::ProbeWrite: return select_probe(inst);
+      case ir::Op::CodeAddr: {
+        MachOp op;
+        op.op = isa::Op::MovImm;
+        op.mode = isa::Mode::Long;
+        op.d = result(inst.value);
+        op.target_kind = Target::Label;
+        op.target = inst.imm;
+        emit(op);
+        return;
+      }
+      case ir::Op::Intrinsic: return select_intrinsic(inst);
+      default: break;
+    }
+    if (ir::is_exit(inst)) return select_exit(inst);
+    const Family row = family(inst.op);
+    CHRYSALIS_ASSERT(row.first != isa::Op::Nop, inst.op);
+    const isa::Op atom = row.first_width == 64 ? row.first : isa::at_width(row.first, inst.width, row.first_width);
+    select_binary(inst, atom, row.commutes, row.first_width == 64 ? 64 : inst.width, inst.value);
+  }
+
+  static isa::Op zext(unsigned width) {
+    return width == 8 ? isa::Op::Zext8 : width == 16 ? isa::Op::Zext16 : isa::Op::Zext32;
+  }
+  static isa::Op sext(unsigned width) {
+    return width == 8 ? isa::Op::Sext8 : width == 16 ? isa::Op::Sext16 : isa::Op::Sext32;
+  }
+
+  struct Address {
+    ValueId base;
+    int64_t offset;
+    Reg reg;
+  };
+
+  const Region& region_;
+  const std::vector<ir::Inst>& insts_;
+  const bool offsets_;
+  MachineCode& out_;
+  std::vector<const ir::Inst*> defs_;
+  std::vector<uint32_t> needed_;       // uses left after fusion
+  std::vector<bool> materialized_;     // constants that have their register
+  std::vector<int32_t> first_access_;  // by base: the operation that first reads or writes near it
+  std::vector<Address> addresses_;
+  int32_t point_ = -1;
+};
+
+}  // namespace
+
+void generate(const Region& region, const isa::MachineDescription& machine, MachineCode& out) {
+  Generator(region, machine, out).run();
+}
+
+}  // namespace chrysalis::translator

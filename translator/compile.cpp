@@ -1,0 +1,174 @@
+#include "translator/compile.h"
+
+#include "translator/assert.h"
+#include "translator/codegen.h"
+#include "translator/passes/dead_code.h"
+#include "translator/passes/fold_addresses.h"
+#include "translator/passes/merge.h"
+#include "translator/passes/propagate.h"
+#include "translator/regalloc.h"
+#include "translator/schedule.h"
+#include "translator/verify_region.h"
+
+namespace chrysalis::translator {
+namespace {
+
+void verify_after(const Region& region) {
+#ifndef NDEBUG
+  const std::vector<ir::Violation> violations = verify_region(region);
+  CHRYSALIS_ASSERT(violations.empty(), violations.empty() ? 0 : violations[0].inst);
+#else
+  (void)region;
+#endif
+}
+
+/// What the points read, over virtual registers: constants are delivered by the exits themselves.
+PointReads virtual_reads(const Region& region, const MachineCode& code) {
+  PointReads reads;
+  for (size_t point = 0; point < region.maps.size(); ++point) {
+    const uint32_t first = static_cast<uint32_t>(reads.regs.size());
+    for (const Binding& binding : region.map(point)) {
+      if (!code.virtuals[binding.value].is_const) reads.regs.push_back(virtual_register(binding.value));
+    }
+    reads.points.push_back({first, static_cast<uint32_t>(reads.regs.size()) - first});
+  }
+  return reads;
+}
+
+unsigned population(uint64_t bits) {
+  unsigned count = 0;
+  for (; bits != 0; bits &= bits - 1) ++count;
+  return count;
+}
+
+/// How many values may be alive at once: what there is, less what the scheduler does not foresee.
+void set_limits(const Region& region, ScheduleOptions& options) {
+  constexpr uint64_t kFlags = 0xfe00;
+  const unsigned general = population(region.allocatable & ~kFlags), flags = population(region.allocatable & kFlags);
+  options.pressure_limit = general > 8 ? general - 4 : 4;
+  options.flags_limit = flags > 3 ? flags - 2 : 1;
+}
+
+isa::Atom atom_of(const MachOp& op) {
+  const isa::AtomInfo& row = isa::info(op.op);
+  const auto field = [](Reg reg) { return static_cast<uint8_t>(reg == kNoReg ? 0 : reg & 63); };
+  isa::Atom atom;
+  atom.op = op.op;
+  atom.rd = field(op.d);
+  if (op.d == kNoReg && row.uses(isa::kWritesRd)) atom.rd = isa::kZero;
+  atom.ra = field(op.a);
+  atom.rb = field(op.b);
+  atom.rc = field(op.c);
+  if (op.f != kNoReg && row.has(isa::kWritesFd | isa::kReadsFd)) atom.fd = static_cast<uint8_t>(isa::flags_field(op.f));
+  atom.mode = op.mode;
+  atom.cond = op.cond;
+  atom.scale = op.scale;
+  atom.alias = op.alias;
+  atom.count = op.count;
+  atom.imm = op.imm;
+  return atom;
+}
+
+void append(std::span<const MachOp> ops, const Schedule& plan, CompiledRegion& out) {
+  for (size_t m = 0; m < plan.molecules.size(); ++m) {
+    const size_t begin = plan.molecules[m];
+    const size_t end = m + 1 < plan.molecules.size() ? plan.molecules[m + 1] : plan.order.size();
+    out.molecules.push_back({static_cast<uint32_t>(out.atoms.size()), static_cast<uint8_t>(end - begin)});
+    for (size_t i = begin; i < end; ++i) {
+      const MachOp& op = ops[plan.order[i]];
+      if (op.target_kind != Target::None) {
+        out.fixups.push_back({static_cast<uint32_t>(out.molecules.size() - 1), static_cast<uint32_t>(out.atoms.size()),
+                              op.target_kind, op.target});
+      }
+      out.atoms.push_back(atom_of(op));
+    }
+  }
+}
+
+/// Completes a side exit's stub with the branch that the exit itself would have taken.
+void close_stub(const MachOp& exit, ExitStub& stub) {
+  MachOp branch;
+  branch.op = isa::Op::Br;
+  branch.mode = isa::Mode::Short;
+  branch.target_kind = exit.target_kind;
+  branch.target = exit.target;
+  branch.hoist_limit = kNeverHoist;
+  branch.id = exit.id;
+  stub.ops.push_back(branch);
+}
+
+/// The guest exits leave their address in r8, for a dispatcher that has nothing better.
+void add_guest_address(const MachOp& exit, std::vector<MachOp>& ops) {
+  if (exit.target_kind != Target::GuestExit) return;
+  MachOp op;
+  op.op = isa::Op::MovImm;
+  op.d = isa::kGuestEip;
+  op.mode = isa::Mode::Long;
+  op.imm = static_cast<int32_t>(exit.target);
+  op.id = exit.id;
+  ops.push_back(op);
+}
+
+}  // namespace
+
+CompileStats compile(Region& region, const isa::MachineDescription& machine, const CompileOptions& options,
+                     CompiledRegion& out) {
+  out.clear();
+  CompileStats stats;
+  stats.operations = static_cast<uint32_t>(region.code.insts.size());
+  verify_after(region);
+  if (options.propagate) propagate(region), verify_after(region);
+  if (options.merge) merge_equal_operations(region), verify_after(region);
+  if (options.fold_addresses) fold_addresses(region), verify_after(region);
+  if (options.dead_code) eliminate_dead_code(region), verify_after(region);
+
+  MachineCode code;
+  generate(region, machine, code);
+
+  ScheduleOptions plan_options;
+  plan_options.faults_roll_back = region.faults_roll_back;
+  plan_options.stack = region.stack;
+  if (options.preschedule) {
+    set_limits(region, plan_options);
+    const Schedule plan = schedule(code.ops, code.virtuals, virtual_reads(region, code), machine, plan_options);
+    std::vector<MachOp> ordered;
+    ordered.reserve(code.ops.size());
+    for (const uint32_t at : plan.sequence) ordered.push_back(code.ops[at]);
+    code.ops = std::move(ordered);
+  }
+
+  std::vector<ExitStub> stubs;
+  PointReads reads;
+  const AllocationStats allocation = allocate_registers(region, machine, code, stubs, reads);
+  stats.spilled = allocation.spilled;
+  stats.moves = allocation.moves;
+  stats.stub_moves = allocation.stub_moves;
+
+  plan_options.pressure_limit = 0;
+  const Schedule plan = schedule(code.ops, {}, reads, machine, plan_options);
+  stats.cycles = plan.cycles;
+  uint32_t next_stub = static_cast<uint32_t>(plan.molecules.size());
+  std::vector<Schedule> stub_plans;
+  for (ExitStub& stub : stubs) {
+    MachOp& exit = code.ops[stub.op];
+    add_guest_address(exit, stub.ops);
+    close_stub(exit, stub);
+    exit.target_kind = Target::Local;
+    exit.target = next_stub;
+    stub_plans.push_back(schedule(stub.ops, {}, {}, machine, {}));
+    next_stub += static_cast<uint32_t>(stub_plans.back().molecules.size());
+  }
+  append(code.ops, plan, out);
+  out.main_molecules = static_cast<uint32_t>(out.molecules.size());
+  for (size_t i = 0; i < stubs.size(); ++i) append(stubs[i].ops, stub_plans[i], out);
+  stats.atoms = static_cast<uint32_t>(out.atoms.size());
+  stats.molecules = static_cast<uint32_t>(out.molecules.size());
+  return stats;
+}
+
+void compile_stub(std::span<const MachOp> ops, const isa::MachineDescription& machine, CompiledRegion& out) {
+  append(ops, schedule(ops, {}, {}, machine, {}), out);
+  out.main_molecules = static_cast<uint32_t>(out.molecules.size());
+}
+
+}  // namespace chrysalis::translator

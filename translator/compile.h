@@ -1,0 +1,61 @@
+// The back end from end to end: a region becomes molecules.
+//
+// Freestanding C++20: it also runs on the simulated core.
+#pragma once
+
+#include "isa-host/machine_description.h"
+#include "translator/machine_code.h"
+#include "translator/region.h"
+
+namespace chrysalis::translator {
+
+/// A region's molecules, before they have an address.
+struct CompiledRegion {
+  struct Molecule {
+    uint32_t first;  ///< index into atoms
+    uint8_t count;
+  };
+  struct Fixup {
+    uint32_t molecule;
+    uint32_t atom;  ///< index into atoms
+    Target kind;
+    int64_t target;
+  };
+  std::vector<isa::Atom> atoms;
+  std::vector<Molecule> molecules;  ///< the region itself, then its exit stubs
+  std::vector<Fixup> fixups;        ///< in the order of the atoms
+  uint32_t main_molecules = 0;      ///< how many of them are the region itself
+
+  void clear() {
+    atoms.clear();
+    molecules.clear();
+    fixups.clear();
+    main_molecules = 0;
+  }
+};
+
+struct CompileStats {
+  uint32_t operations = 0;   ///< IR operations before the passes
+  uint32_t atoms = 0, molecules = 0;
+  uint32_t cycles = 0;       ///< issue cycles of the main path if nothing misses
+  uint32_t spilled = 0, moves = 0, stub_moves = 0;
+};
+
+/// Which passes run; the hosted tools and the tests switch them.
+struct CompileOptions {
+  bool propagate = true, merge = true, fold_addresses = true, dead_code = true, preschedule = true;
+};
+
+/// Compiles `region` for `machine`.
+///
+/// In:     a region that satisfies verify_region(); the passes change it.
+/// Out:    molecules that the machine accepts.
+/// Errors: none; see generate(), allocate_registers().
+CompileStats compile(Region& region, const isa::MachineDescription& machine, const CompileOptions& options,
+                     CompiledRegion& out);
+
+/// Schedules and appends straight-line code over physical registers that ends in a final exit: stubs written
+/// by hand. It becomes part of the main path.
+void compile_stub(std::span<const MachOp> ops, const isa::MachineDescription& machine, CompiledRegion& out);
+
+}  // namespace chrysalis::translator

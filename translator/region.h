@@ -1,0 +1,80 @@
+// A region: the unit that the back end compiles. Linear code with side exits (a superblock), together with
+// what the outside world expects of the host registers: the RMAP at its entry and at each of its points.
+//
+// Freestanding C++20: it also runs on the simulated core.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "translator/ir/intrinsics.h"
+#include "translator/ir/ir.h"
+
+namespace chrysalis::translator {
+
+/// "Value `value` is in host integer register `reg`".
+struct Binding {
+  ir::ValueId value;
+  uint8_t reg;
+};
+
+/// Code, and its register maps.
+///
+/// Points are the operations at which somebody outside looks at the registers: every exit, and every
+/// Commit (whose checkpoint a rollback returns to). The n-th point of the code, in order, has the map
+/// maps[n]. Passes keep the points in order; one that deletes a point deletes its map as well.
+///
+/// Invariants (checked by verify_region()):
+///  - the code satisfies ir::verify() with the entry values defined;
+///  - there is one map per point, and its values are defined at that point;
+///  - within one map, no register appears twice;
+///  - every register of a map is in `allocatable` or is bound at entry to the same value.
+struct Region {
+  struct Map {
+    uint32_t first = 0, count = 0;  ///< bindings[first .. first+count)
+  };
+
+  ir::Code code;
+  std::vector<Binding> entry;     ///< where values are when the region is entered
+  std::vector<Binding> bindings;  ///< storage of the maps
+  std::vector<Map> maps;
+  uint64_t allocatable = 0;       ///< host integer registers that the region may write
+  uint64_t readable = 0;          ///< registers that hold, at entry, addresses near which concealed loads never fail
+  ir::ValueId stack = ir::kNoValue;  ///< entry value that points into a stack, which no absolute address does
+  bool faults_roll_back = false;  ///< a fault abandons everything since the last commit, so that guest accesses
+                                  ///< may change their order and pass exits; false in firmware
+
+  std::span<const Binding> map(size_t point) const { return {bindings.data() + maps[point].first, maps[point].count}; }
+  std::span<Binding> map(size_t point) { return {bindings.data() + maps[point].first, maps[point].count}; }
+
+  void add_map(std::span<const Binding> wanted) {
+    maps.push_back({static_cast<uint32_t>(bindings.size()), static_cast<uint32_t>(wanted.size())});
+    bindings.insert(bindings.end(), wanted.begin(), wanted.end());
+  }
+
+  void clear() {
+    code.clear();
+    entry.clear();
+    bindings.clear();
+    maps.clear();
+    allocatable = 0;
+    readable = 0;
+    stack = ir::kNoValue;
+    faults_roll_back = false;
+  }
+};
+
+/// True when the operation is a point, that is, has a register map.
+constexpr bool is_point(const ir::Inst& inst) {
+  return ir::is_exit(inst) ||
+         (inst.op == ir::Op::Intrinsic && inst.imm == static_cast<int64_t>(ir::IntrinsicId::Commit));
+}
+
+/// What a pass did, for its statistics.
+struct PassStats {
+  uint32_t changed = 0;  ///< operations rewritten
+  uint32_t removed = 0;  ///< operations deleted
+};
+
+}  // namespace chrysalis::translator
