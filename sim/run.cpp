@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "firmware/counters.h"
 #include "sim/error.h"
 #include "sim/interrupt.h"
 #include "sim/linux/process.h"
@@ -30,9 +29,10 @@ void add_guest_statistics(Statistics& statistics, const Engine& engine, const Pr
 }
 
 void add_firmware_statistics(Statistics& statistics, const fw::Mailbox& mailbox) {
-  for (unsigned i = 0; i < fw::kCounters; ++i)
-    statistics.add(std::string("firmware.") + fw::kCounterInfo[i].name, fw::kCounterInfo[i].unit, fw::kCounterInfo[i].description,
-                   mailbox.counter[i]);
+  unsigned i = 0;
+#define FW_COUNTER(name, text, unit, description) statistics.add("firmware." text, #unit, description, mailbox.counter[i++]);
+#include "firmware/counters.def"
+#undef FW_COUNTER
 }
 
 std::string diagnostic_text(Engine& engine, const fw::Mailbox&, uint64_t address, uint64_t length) {
