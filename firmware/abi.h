@@ -89,6 +89,7 @@ struct Mailbox {
   uint64_t tsc_scale;        ///< guest TSC ticks per host cycle, 32.32 fixed point
   // exchange with the platform
   GuestContext context;
+  InterpreterScratch scratch;      ///< within reach of short offsets from the context
   uint64_t argument[2];      ///< of Console, Panic and UnsupportedInstruction: arg0, arg1
   uint32_t vector;
   uint32_t error_code;
@@ -99,7 +100,6 @@ struct Mailbox {
   TlsDescriptor tls[3];            ///< GDT entries 12..14 of the running thread
   // firmware statistics, read by the platform at the end of a run; see firmware/counters.def
   uint64_t counter[128];
-  InterpreterScratch scratch;
 };
 inline constexpr uint64_t kMailboxMagic = 0x53494c4153595243;  // "CRYSALIS"
 static_assert(sizeof(Mailbox) <= 8192);

@@ -157,7 +157,7 @@ TEST_P(CodeChangeTest, CacheFlush) {
   std::vector<uint8_t> code;
   const uint32_t functions = 20'000;
   for (uint32_t i = 0; i < functions; ++i) {
-    const uint8_t function[] = {0x40, 0x81, 0xc3, uint8_t(i), uint8_t(i >> 8), 0, 0, 0xe9, 0, 0, 0, 0};  // inc eax; add ebx, i; jmp next
+    const uint8_t function[] = {0x40, 0x81, 0xc3, uint8_t(i), uint8_t(i >> 8), 0, 0, 0xe9, 1, 0, 0, 0, 0x90};  // inc eax; add ebx, i; jmp over the nop
     code.insert(code.end(), function, function + sizeof function);
   }
   const uint8_t last[] = {0xcd, 0x80};
@@ -170,7 +170,9 @@ TEST_P(CodeChangeTest, CacheFlush) {
   guest.run();
   ASSERT_EQ(guest.delivered.size(), 1u);
   EXPECT_EQ(guest.eax(), functions);
-  if (GetParam() != fw::Interpreter::DecodeDispatch) EXPECT_GE(guest.counter(fw::Counter::CacheFlushes), 1u);
+  if (GetParam() != fw::Interpreter::DecodeDispatch) {
+    EXPECT_GE(guest.counter(fw::Counter::CacheFlushes), 1u);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Interpreters, CodeChangeTest, testing::ValuesIn(kInterpreters));
