@@ -37,23 +37,45 @@ struct alignas(16) GuestContext {
   uint32_t cr0, cr2, cr3, cr4;
 };
 
+/// A thread-local-storage descriptor of the guest's GDT (entries kFirstTlsEntry onwards), as the firmware needs it
+/// to load a segment register. The platform writes them; base is flat data, limit 4 GiB.
+struct TlsDescriptor {
+  uint32_t base;
+  uint32_t flags;  ///< kTlsPresent; 0: loading the selector raises #GP(selector & ~7)
+};
+inline constexpr uint32_t kTlsPresent = 1;
+inline constexpr uint32_t kFirstTlsEntry = 12;  ///< selectors 0x63, 0x6b, 0x73
+
 /// Why the firmware calls the platform.
 enum class Service : uint32_t {
   GuestException = 1,   ///< x86 exception or software interrupt: Mailbox::vector, error_code, cr2; context is precise
   Console = 2,          ///< diagnostic text: arg0 = address in concealed memory, arg1 = length
   Panic = 3,            ///< firmware bug: text as for Console; the platform stops with an error
   UnsupportedInstruction = 4,  ///< statistics only: arg0 = guest address; #UD follows as GuestException
+  Attention = 5,        ///< an interrupt line is raised, Special::Ipending says which; the context is precise
 };
 
 /// What the platform asks of the firmware when a service returns (bits of Mailbox::reply).
 enum Reply : uint32_t {
-  kReplyFlushTlb = 1,        ///< page tables changed
+  kReplyFlushTlb = 1,        ///< page tables or CR3 changed: any linear address may now map elsewhere
   kReplyInvalidateCode = 2,  ///< guest-physical pages invalid_page[0..invalid_count) were written or remapped
   kReplyInvalidateAll = 4,   ///< forget every predecoded instruction and translation
   kReplyStop = 8,            ///< execute nothing more; the platform ends the run
 };
 
 enum class Interpreter : uint32_t { DecodeDispatch = 0, IndirectThreaded = 1, DirectThreaded = 2 };
+
+/// What the interpreters keep next to the guest's registers, so that one base register and short offsets
+/// reach every operand of a micro-operation. The firmware's own; the platform only reserves the room.
+struct InterpreterScratch {
+  uint64_t zero;             ///< always 0: the operand of an absent source
+  uint64_t junk;             ///< destination of results that nobody reads
+  const void* current;       ///< micro-operation whose guest access is under way; null: EIP is in the context
+  const void* left_by;       ///< micro-operation that left the interpreter
+  uint64_t reason;           ///< why (fw::Leave)
+  uint64_t spare[11];
+  uint64_t temp[480];        ///< temporaries of one x86 instruction
+};
 
 /// First two pages of concealed memory.
 struct Mailbox {
@@ -67,12 +89,15 @@ struct Mailbox {
   uint64_t tsc_scale;        ///< guest TSC ticks per host cycle, 32.32 fixed point
   // exchange with the platform
   GuestContext context;
+  InterpreterScratch scratch;      ///< within reach of short offsets from the context
+  uint64_t argument[2];      ///< of Console, Panic and UnsupportedInstruction: arg0, arg1
   uint32_t vector;
   uint32_t error_code;
   uint32_t is_software_interrupt;  ///< 1: INT n / INT3 / INTO, EIP is after the instruction
   uint32_t reply;
   uint32_t invalid_count;
   uint32_t invalid_page[256];      ///< physical page numbers
+  TlsDescriptor tls[3];            ///< GDT entries 12..14 of the running thread
   // firmware statistics, read by the platform at the end of a run; see firmware/counters.def
   uint64_t counter[128];
 };

@@ -110,6 +110,7 @@ CodecResult check(const Molecule& molecule) {
 
 uint32_t encode_atom(const Atom& atom, bool stop) {
   const Encoding& row = encoding(atom.op);
+  const bool short_rm = atom.mode == Mode::Short && info(atom.op).uses(kReadsRm);
   uint32_t word = row.fixed_bits;
   for (unsigned i = 0; i < row.pieces; ++i) {
     const Piece& piece = row.piece[i];
@@ -120,7 +121,7 @@ uint32_t encode_atom(const Atom& atom, bool stop) {
       case Field::Fd: value = atom.fd; break;
       case Field::Rd: value = atom.rd; break;
       case Field::Ra: value = atom.ra; break;
-      case Field::Rb: value = atom.mode == Mode::Short ? static_cast<uint32_t>(atom.imm) : atom.rb; break;
+      case Field::Rb: value = short_rm ? static_cast<uint32_t>(atom.imm) : atom.rb; break;
       case Field::Rc: value = atom.rc; break;
       case Field::Cond: value = row.width(Field::Cond) == 3 ? static_cast<uint32_t>(atom.cond) >> 1 : static_cast<uint32_t>(atom.cond); break;
       case Field::Scale: value = atom.scale; break;
