@@ -250,8 +250,8 @@ void Lifter::software_interrupt(uint8_t vector, bool gate_checked) {
   status_ = LiftStatus::Ends;
 }
 
-V Lifter::helper(HelperId id, V a, V b) {
-  const V v = op(Op::Helper, 64, a, b);
+V Lifter::helper(HelperId id, V a, V b, V c) {
+  const V v = op(Op::Helper, 64, a, b, c);
   out_.insts.back().imm = static_cast<int64_t>(id);
   return v;
 }

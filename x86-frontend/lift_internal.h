@@ -91,6 +91,8 @@ class Lifter {
   /// Stores `value` below the stack pointer; returns the new stack pointer, for the caller to write.
   V push(V esp, unsigned width, V value);
 
+  bool is_writable(SegmentRegister segment) const { return !(options_.unwritable_segments >> static_cast<unsigned>(segment) & 1); }
+
   // -- operands --------------------------------------------------------------------------------------------
   bool is_memory(unsigned i) const { return d.operands[i].kind == OperandKind::Memory; }
   bool is_register(unsigned i) const { return d.operands[i].kind == OperandKind::Register; }
@@ -135,7 +137,7 @@ class Lifter {
   void software_interrupt(uint8_t vector, bool gate_checked = true);
   /// A helper with a parameter and a second result.
   ValueFlags helper_pair(int64_t imm, V a, V b, V c, V e);
-  V helper(HelperId id, V a = kNone, V b = kNone);
+  V helper(HelperId id, V a = kNone, V b = kNone, V c = kNone);
   void unsupported();
 
   LiftStatus status() const { return status_; }
