@@ -100,6 +100,12 @@ void store(Lifter& l, X87Format format, unsigned pops) {
   call(l, HelperId::X87StoreDone, p, stored.flags, kNone, m.offset);
 }
 
+void store_unchecked(Lifter& l) {
+  X87Parameter p = parameter(l);
+  p.pops = 1;
+  operation(l, HelperId::X87StoreUnchecked, p);
+}
+
 void compare_flags(Lifter& l, HelperId id, unsigned pops) {
   X87Parameter p = parameter(l);
   p.pops = static_cast<uint8_t>(pops);
@@ -235,7 +241,7 @@ void lift_x87(Lifter& l) {
     case Mnemonic::Fist: return store(l, integer_format(l.width(0)), 0);
     case Mnemonic::Fistp: return store(l, integer_format(l.width(0)), 1);
     case Mnemonic::Fbstp: return store(l, X87Format::Bcd, 1);
-    case Mnemonic::Fstpnce: return operation(l, Id::X87StoreUnchecked);
+    case Mnemonic::Fstpnce: return store_unchecked(l);
     case Mnemonic::Fxch: return operation(l, Id::X87Exchange);
     case Mnemonic::Fcmovb: return conditional_move(l, Cond::B);
     case Mnemonic::Fcmove: return conditional_move(l, Cond::Z);
