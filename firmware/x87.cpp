@@ -47,6 +47,7 @@ void write_environment(GuestContext& c, bool wide, const uint64_t (&image)[4]) {
     c.fcs = static_cast<uint16_t>(image[1]);
     c.fdp = static_cast<uint16_t>(image[1] >> 16);
     c.fds = static_cast<uint16_t>(image[1] >> 32);
+    c.fop = 0;  // not in this format
   }
 }
 
@@ -102,8 +103,8 @@ void x87_execute(GuestContext& context, X87Call& call) {
     case HelperId::X87Free:
       u.note_instruction();
       u.mark_empty(u.p.index());
-      u.pop(u.p.pops);
-      return;
+      u.record(0);
+      return u.pop(u.p.pops);
     case HelperId::X87IncrementTop: return rotate(u, 1);
     case HelperId::X87DecrementTop: return rotate(u, 7);
     case HelperId::X87Nop: return u.note_instruction();

@@ -122,7 +122,8 @@ void x87_remainder(X87Unit& u, HelperId id) {
   u.note_instruction();
   const bool remainder = id != HelperId::X87Scale;
   if (u.empty(0) || u.empty(1)) {
-    if (u.stack_fault(X87Unit::Fault::Underflow)) u.set(0, X87Unit::indefinite());
+    const uint16_t cleared = remainder ? kC1 | kC2 : kC1;
+    if (u.stack_fault(X87Unit::Fault::Underflow, cleared)) u.set(0, X87Unit::indefinite());
     return;
   }
   Fp80 result{};
@@ -131,7 +132,9 @@ void x87_remainder(X87Unit& u, HelperId id) {
   const uint64_t status = id == HelperId::X87Remainder          ? host::fp<IntrinsicId::Fp80Rem>(to, a, b)
                           : id == HelperId::X87RemainderNearest ? host::fp<IntrinsicId::Fp80Rem1>(to, a, b)
                                                                 : host::fp<IntrinsicId::Fp80Scale>(to, a, b);
-  const uint16_t reported = remainder ? kConditions : kC1;
+  // Without a division there is no quotient to report: C0 and C3 stay.
+  const bool divided = (status & isa::fp::kInvalid) == 0 && (result.sign_exponent & 0x7fff) != 0x7fff;
+  const uint16_t reported = !remainder ? kC1 : divided ? kConditions : kC1 | kC2;
   u.record(status & (isa::fp::kAllExceptions | reported), reported);
   if (X87Unit::outcome(status).writes_register(u.environment())) u.set(0, result);
 }
@@ -162,7 +165,6 @@ void x87_compare(X87Unit& u, HelperId id) {
   const bool quiet = id == HelperId::X87CompareQuiet || id == HelperId::X87CompareFlagsQuiet;
   const bool with_zero = id == HelperId::X87CompareZero;
   const unsigned other = u.p.index();
-  u.call.value = u.call.source[0];
   uint64_t image = kUnordered;
   bool delivered;
   if (u.empty(0) || (u.p.format == X87Format::St && !with_zero && u.empty(other))) {
@@ -188,13 +190,12 @@ void x87_compare(X87Unit& u, HelperId id) {
     }
     image = result & 0xffff;
     const uint64_t status = result >> 16;
-    u.record(status & isa::fp::kAllExceptions);
+    u.record(status & isa::fp::kAllExceptions, flags ? 0 : kC1);
     delivered = X87Unit::outcome(status).writes_register(u.environment());
   }
-  if (!delivered) return;
   if (flags) u.call.value = image;
   else u.c.fsw = static_cast<uint16_t>((u.c.fsw & ~(kC0 | kC2 | kC3)) | conditions(image));
-  u.pop(u.p.pops);
+  if (delivered) u.pop(u.p.pops);
 }
 
 void x87_examine(X87Unit& u) {

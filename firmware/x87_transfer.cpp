@@ -117,9 +117,9 @@ void x87_load(X87Unit& u) {
 void x87_load_register(X87Unit& u) {
   u.note_instruction();
   const unsigned from = u.p.index();
-  const bool full = !u.empty(7);
-  if (full || u.empty(from)) {
-    if (u.stack_fault(full ? X87Unit::Fault::Overflow : X87Unit::Fault::Underflow)) u.push(X87Unit::indefinite());
+  const bool underflow = u.empty(from);
+  if (underflow || !u.empty(7)) {
+    if (u.stack_fault(underflow ? X87Unit::Fault::Underflow : X87Unit::Fault::Overflow)) u.push(X87Unit::indefinite());
     return;
   }
   u.record(0);
@@ -213,7 +213,6 @@ void x87_move(X87Unit& u) {
     if (u.stack_fault(X87Unit::Fault::Underflow)) u.set(0, X87Unit::indefinite());
     return;
   }
-  u.record(0);
   if (u.call.source[0] != 0) u.set(0, Fp80{u.st(i)});
 }
 

@@ -52,10 +52,10 @@ class X87Unit {
     c.fsw = static_cast<uint16_t>((c.fsw & ~conditions) | status);
     x87_summarize(c);
   }
-  /// A stack fault: #IS. Returns whether IE is masked, so that the instruction goes on with the indefinite value.
+  /// A stack fault: #IS. Clears `conditions` but for C1, which tells the direction. Returns whether IE is masked, so that the instruction goes on with the indefinite value.
   enum class Fault : uint8_t { Underflow, Overflow };
-  bool stack_fault(Fault fault) {
-    record(isa::fp::kInvalid | kX87StackFault | (fault == Fault::Overflow ? isa::fp::kC1 : 0));
+  bool stack_fault(Fault fault, uint16_t conditions = isa::fp::kC1) {
+    record(isa::fp::kInvalid | kX87StackFault | (fault == Fault::Overflow ? isa::fp::kC1 : 0), conditions);
     return masked();
   }
   bool masked() const { return (c.fcw & isa::fp::kInvalid) != 0; }

@@ -110,7 +110,7 @@ void compare_flags(Lifter& l, HelperId id, unsigned pops) {
   X87Parameter p = parameter(l);
   p.pops = static_cast<uint8_t>(pops);
   wait(l);
-  l.set_flags(call(l, id, p, l.flags()));
+  l.set_flags(call(l, id, p));
 }
 
 void conditional_move(Lifter& l, Cond cond) {
@@ -318,8 +318,8 @@ void lift_x87(Lifter& l) {
     case Mnemonic::Fldenv: return lift_fldenv(l);
     case Mnemonic::Fnsave: return lift_fnsave(l);
     case Mnemonic::Frstor: return lift_frstor(l);
-    // FENI, FDISI and FSETPM of earlier coprocessors.
-    case Mnemonic::Feni8087Nop: case Mnemonic::Fdisi8087Nop: case Mnemonic::Fsetpm287Nop: return wait(l);
+    // FENI, FDISI and FSETPM of earlier coprocessors; they do not wait.
+    case Mnemonic::Feni8087Nop: case Mnemonic::Fdisi8087Nop: case Mnemonic::Fsetpm287Nop: return;
 
     default: return l.unsupported();  // transcendental functions
   }
