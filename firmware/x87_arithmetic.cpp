@@ -133,10 +133,11 @@ void x87_remainder(X87Unit& u, HelperId id) {
                           : id == HelperId::X87RemainderNearest ? host::fp<IntrinsicId::Fp80Rem1>(to, a, b)
                                                                 : host::fp<IntrinsicId::Fp80Scale>(to, a, b);
   // Without a division there is no quotient to report: C0 and C3 stay.
-  const bool divided = (status & isa::fp::kInvalid) == 0 && (result.sign_exponent & 0x7fff) != 0x7fff;
+  const bool written = X87Unit::outcome(status).writes_register(u.environment());
+  const bool divided = written && (result.sign_exponent & 0x7fff) != 0x7fff;
   const uint16_t reported = !remainder ? kC1 : divided ? kConditions : kC1 | kC2;
   u.record(status & (isa::fp::kAllExceptions | reported), reported);
-  if (X87Unit::outcome(status).writes_register(u.environment())) u.set(0, result);
+  if (written) u.set(0, result);
 }
 
 void x87_extract(X87Unit& u) {

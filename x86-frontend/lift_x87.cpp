@@ -132,7 +132,7 @@ void load_control(Lifter& l) {
 
 // -- environment and state images -----------------------------------------------------------------------------
 // SDM Vol. 1, 8.1.10: seven words of 16 or 32 bits; behind them, in a state image, the registers from ST(0) on.
-// Processors look at the first and the last byte before they transfer anything.
+// Processors look at the first word and the last byte before they transfer anything.
 
 constexpr unsigned kRegisters = 8, kRegisterBytes = 10;
 
@@ -140,7 +140,7 @@ unsigned environment_bytes(const X87Parameter& p) { return p.wide ? 28 : 14; }
 
 /// Stores the environment at m; `whole`: bytes of the image.
 void store_environment(Lifter& l, const Memory& m, X87Parameter p, unsigned whole) {
-  l.probe_write(m.at, 8);
+  l.probe_write(m.at, l.operand_width());
   l.probe_write({m.at.address, m.at.displacement + static_cast<int64_t>(whole) - 1}, 8);
   const ValueFlags first = l.helper_pair(p.pack(HelperId::X87ReadEnvironment), kNone, kNone, kNone, kNone);
   l.store(m.at, 64, first.value);
@@ -161,7 +161,7 @@ struct Environment {
 };
 
 Environment load_environment(Lifter& l, const Memory& m, const X87Parameter& p, unsigned whole) {
-  l.load(m.at, 8);
+  l.load(m.at, l.operand_width());
   l.load(m.at, 8, static_cast<int64_t>(whole) - 1);
   if (!p.wide) {
     const V low = l.load(m.at, 32, 8), high = l.load(m.at, 16, 12);

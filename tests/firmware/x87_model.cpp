@@ -163,6 +163,10 @@ bool disruptive(Mnemonic m) {
 }
 
 uint32_t operand_address(const Form& form, Random& rng) {
+  if (form.width > 100 && chance(rng, 8)) {  // across the edges of pages
+    static constexpr uint32_t kEdges[] = {kReadOnlyPage, kHole, kStatePage};
+    return kEdges[rng() % 3] - static_cast<uint32_t>(rng() % 112);
+  }
   if (chance(rng, 60)) return (chance(rng, 2) ? kReadOnlyPage : kHole) + static_cast<uint32_t>(rng() % kPage);
   if (chance(rng, 60)) return kReadOnlyPage - 1 - static_cast<uint32_t>(rng() % 112);
   if (chance(rng, 100)) return kData + 4 * kPage - 1 - static_cast<uint32_t>(rng() % 112);
