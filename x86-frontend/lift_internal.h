@@ -106,7 +106,7 @@ class Lifter {
   /// The effective address of a memory operand, without segment: value + displacement, modulo 2^address_width.
   /// `esp_bias` is added to ESP where it is the base: POP computes its address after incrementing.
   Place effective_address(unsigned i, V extra = kNone, int64_t esp_bias = 0);
-  /// The effective address in one value.
+  /// The effective address in one value, zero-extended.
   V offset_of(unsigned i);
   Place place(unsigned i, Access access, V extra = kNone, int64_t esp_bias = 0);
   V read(unsigned i);
