@@ -1,7 +1,7 @@
 // The interpreters on the random sequences that the lifter is held to: registers, flags, memory and faults must
 // be what the reference evaluator says, which tests/x86-frontend holds to the processor.
 //
-// CHRYSALIS_ORACLE_SEQUENCES sets their number (default 30,000 per interpreter); CHRYSALIS_ORACLE_SEED the first seed.
+// CHRYSALIS_ORACLE_SEQUENCES sets their number (default 100,000 per interpreter); CHRYSALIS_ORACLE_SEED the first seed.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -118,7 +118,7 @@ TEST_P(InterpreterOracle, RandomSequences) {
   if (oracle->shared().flat_code != 0x23) GTEST_SKIP() << "the descriptor tables of this kernel are not modelled";
   Sequencer sequencer(oracle->shared(), Oracle::has_umip());
   OracleGuest guest(oracle->shared(), GetParam());
-  const uint64_t wanted = setting("CHRYSALIS_ORACLE_SEQUENCES", 30'000);
+  const uint64_t wanted = setting("CHRYSALIS_ORACLE_SEQUENCES", 100'000);
   uint64_t compared = 0;
   unsigned differences = 0;
   for (uint64_t seed = setting("CHRYSALIS_ORACLE_SEED", 0); compared < wanted && differences < 5; ++seed) {
