@@ -22,6 +22,13 @@ uint8_t flags_of(const isa::AtomInfo& row) {
   return flags;
 }
 
+/// Rules B2, B3, B4 and, for eret, B6.
+uint8_t redirect_penalty(const isa::MachineDescription& machine, const isa::Atom& atom) {
+  if (atom.op == isa::Op::Eret) return machine.eret_penalty;
+  if (atom.op == isa::Op::Ret) return machine.return_penalty;
+  return isa::info(atom.op).has(isa::kIndirect) ? machine.indirect_penalty : machine.branch_penalty;
+}
+
 }  // namespace
 
 CodeMap::CodeMap(const isa::MachineDescription& machine, const isa::PhysicalMemory& memory, CodeMarks& marks,
@@ -81,7 +88,7 @@ void CodeMap::analyse(Decoded& molecule, const isa::Molecule& source) {
     const isa::AtomInfo& row = isa::info(atom.op);
     const isa::RegUse use = isa::reg_use(atom);
     molecule.flags |= flags_of(row);
-    if (row.has(isa::kBranch)) molecule.redirect_penalty = machine_.branch_penalty;
+    if (row.has(isa::kBranch)) molecule.redirect_penalty = redirect_penalty(machine_, atom);
     for (unsigned r = 0; r < use.read_count; ++r) molecule.waits_for[use.reads[r] >> 6] |= uint64_t{1} << (use.reads[r] & 63);
     for (unsigned w = 0; w < use.write_count; ++w) molecule.waits_for[use.writes[w] >> 6] |= uint64_t{1} << (use.writes[w] & 63);
     unsigned latency = machine_.latency[static_cast<unsigned>(row.latency)];
