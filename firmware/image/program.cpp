@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "firmware/image/error.h"
+#include "translator/ir/intrinsics.h"
 
 namespace chrysalis::image {
 namespace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "firmware/abi.h"
 #include "firmware/image/error.h"
 #include "isa-host/registers.h"
 #include "translator/ir/intrinsics.h"
@@ -323,12 +324,12 @@ class Lifter {
         return;
       }
       case Flow::Stop: {
-        // __builtin_trap(): nothing sensible can follow.
-        const uint32_t self = static_cast<uint32_t>(&block - program_.blocks.data());
-        (void)self;
-        region_.add_map({});
-        ir::Inst& trap = emit(Op::Intrinsic);
-        trap.imm = static_cast<int64_t>(ir::IntrinsicId::Eret);
+        // __builtin_trap(): a panic, for ever if the platform returns from it.
+        const ValueId service = constant(static_cast<uint64_t>(fw::Service::Panic));
+        ir::Inst& panic = emit(Op::Intrinsic);
+        panic.imm = static_cast<int64_t>(ir::IntrinsicId::Platform);
+        panic.src[0] = service;
+        jump(block_, 0);
         return;
       }
     }
