@@ -107,13 +107,9 @@ class Guest {
     }
   }
   fw::hosted::HostedFirmware& firmware() { return *firmware_; }
+  std::vector<uint8_t>& ram() { return ram_; }
 
-  std::vector<Delivered> delivered;  ///< in order
-  std::vector<uint32_t> unsupported;
-
- private:
-  static constexpr uint32_t kDirectory = 0x1000;
-
+  /// What the platform does when the firmware calls: for forms of the firmware that this class does not run.
   void serve(fw::Service service) {
     fw::Mailbox& m = *mailbox_;
     switch (service) {
@@ -127,6 +123,12 @@ class Guest {
       default: break;
     }
   }
+
+  std::vector<Delivered> delivered;  ///< in order
+  std::vector<uint32_t> unsupported;
+
+ private:
+  static constexpr uint32_t kDirectory = 0x1000;
 
   std::vector<uint8_t> ram_;
   std::unique_ptr<fw::Mailbox> mailbox_;
