@@ -176,11 +176,9 @@ static void *worker(void *argument) {
 static void threads(void) {
   pthread_t ids[4];
   for (long i = 0; i < 4; ++i) pthread_create(&ids[i], NULL, worker, (void *)i);
-  for (int i = 0; i < 4; ++i) {
-    void *result;
-    pthread_join(ids[i], &result);
-    printf("joined %d %ld\n", i, (long)result);
-  }
+  void *results[4];
+  for (int i = 0; i < 4; ++i) pthread_join(ids[i], &results[i]);
+  for (int i = 0; i < 4; ++i) printf("joined %d %ld\n", i, (long)results[i]);
   struct timespec until;
   clock_gettime(CLOCK_REALTIME, &until);
   until.tv_nsec += 1000000;
