@@ -46,6 +46,9 @@ struct TlsDescriptor {
 inline constexpr uint32_t kTlsPresent = 1;
 inline constexpr uint32_t kFirstTlsEntry = 12;  ///< selectors 0x63, 0x6b, 0x73
 
+/// CPUID leaf 1, EDX: FPU PSE TSC CX8 CMOV. Also the guest's AT_HWCAP.
+inline constexpr uint32_t kCpuidFeatures = 1u << 0 | 1u << 3 | 1u << 4 | 1u << 8 | 1u << 15;
+
 /// Why the firmware calls the platform.
 enum class Service : uint32_t {
   GuestException = 1,   ///< x86 exception or software interrupt: Mailbox::vector, error_code, cr2; context is precise

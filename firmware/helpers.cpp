@@ -27,14 +27,13 @@ bool fault(uint8_t vector, uint32_t error_code) {
 struct CpuidLeaf {
   uint32_t leaf, eax, ebx, ecx, edx;
 };
-constexpr uint32_t kFpu = 1u << 0, kPse = 1u << 3, kTsc = 1u << 4, kCx8 = 1u << 8, kCmov = 1u << 15;
 constexpr uint32_t text(const char (&s)[5]) {
   return static_cast<uint32_t>(s[0]) | static_cast<uint32_t>(s[1]) << 8 | static_cast<uint32_t>(s[2]) << 16 |
          static_cast<uint32_t>(s[3]) << 24;
 }
 constexpr CpuidLeaf kCpuid[] = {
     {0, 1, text("Genu"), text("Mx86"), text("ineT")},  // "GenuineTMx86", in the order EBX EDX ECX
-    {1, 0x611, 0, 0, kFpu | kPse | kTsc | kCx8 | kCmov},
+    {1, 0x611, 0, 0, kCpuidFeatures},
     {0x8000'0000, 0x8000'0004, 0, 0, 0},
     {0x8000'0001, 0, 0, 0, 0},
     {0x8000'0002, text("Chry"), text("sali"), text("s   "), text("    ")},

@@ -1,14 +1,12 @@
 #include "isa-host/machine.h"
 
-#include <toml++/toml.h>
-
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <optional>
 #include <sstream>
 
 #include "isa-host/suggest.h"
+#include "isa-host/toml.h"
 
 namespace chrysalis::isa {
 namespace {
@@ -79,7 +77,7 @@ class Loader {
     try {
       const toml::table table = toml::parse("value = " + item.value);
       set(item.key, *table.get("value"));
-    } catch (const toml::parse_error&) {
+    } catch (const std::runtime_error&) {
       fail(nullptr, "'" + item.value + "' is no TOML value");
     }
     override_origin_.clear();
@@ -264,17 +262,27 @@ unsigned MachineModel::memory_slots() const {
   return count;
 }
 
+namespace {
+
+MachineModel build(const toml::table& table, const std::string& origin, const std::vector<MachineOverride>& overrides) {
+  Loader loader(origin);
+  loader.read(table);
+  for (const MachineOverride& item : overrides) loader.override_with(item);
+  return loader.finish();
+}
+
+}  // namespace
+
 MachineModel parse_machine(std::string_view text, const std::string& origin, const std::vector<MachineOverride>& overrides) {
   toml::table table;
   try {
     table = toml::parse(text, origin);
   } catch (const toml::parse_error& error) {
     throw MachineError({origin + ":" + std::to_string(error.source().begin.line) + ": " + std::string(error.description())});
+  } catch (const std::runtime_error& error) {
+    throw MachineError({origin + ": " + error.what()});
   }
-  Loader loader(origin);
-  loader.read(table);
-  for (const MachineOverride& item : overrides) loader.override_with(item);
-  return loader.finish();
+  return build(table, origin, overrides);
 }
 
 MachineModel load_machine(const std::string& name_or_path, const std::vector<MachineOverride>& overrides) {
@@ -291,10 +299,13 @@ MachineModel load_machine(const std::string& name_or_path, const std::vector<Mac
     throw MachineError({"unknown machine '" + name_or_path + "'" + suggestion(name_or_path, names) + "; there are " + list +
                         ", or give the path of a .toml file"});
   }
-  std::ifstream file(name_or_path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf())) throw MachineError({name_or_path + ": cannot be read as a machine file"});
-  return parse_machine(text.str(), name_or_path, overrides);
+  toml::table table;
+  try {
+    table = parse_toml_file(name_or_path);
+  } catch (const std::runtime_error& error) {
+    throw MachineError({error.what()});
+  }
+  return build(table, name_or_path, overrides);
 }
 
 std::string describe(const MachineModel& machine) {

@@ -38,9 +38,10 @@ enum class HelperId : uint8_t {
   /// personality behaves as Linux does for 32-bit programs on processors with UMIP, which emulates these instructions
   /// with fixed values: GDT base 0xfffe0000, IDT base 0xffff0000, limits 0, MSW 0x80050033, LDT selector 0, task register 0x40.
   ReadSystemRegister,
-  /// ARPL on memory, which writes only if it adjusts. In: source 0 = linear address, source 1 = selector, low 16 bits. Reads
-  /// 16 bits of guest memory there; if their RPL (bits 0..1) is below the selector's, writes them back with the
-  /// selector's. Out: 1 if written, else 0. Faults: those of the read, and of the write if it is made.
+  /// ARPL on memory, which writes only if it adjusts. In: source 0 = linear address, source 1 = selector, low 16 bits; source 2 = 1
+  /// if the segment is writable. Reads 16 bits of guest memory there; if their RPL (bits 0..1) is below the selector's,
+  /// writes them back with the selector's. Out: 1 if written, else 0. Faults: those of the read; of the write if it is
+  /// made, and #GP(0) before it if the segment is not writable.
   AdjustRpl,
 };
 

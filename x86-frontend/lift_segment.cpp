@@ -58,8 +58,10 @@ void lift_load_far_pointer(Lifter& l) {
 // RPL of the destination is raised to that of the source.
 void lift_arpl(Lifter& l) {
   if (l.is_memory(0)) {
-    const Place at = l.place(0, Lifter::Access::Write);
-    set_zero_flag(l, l.helper(HelperId::AdjustRpl, l.lea(32, at.address, kNone, 0, at.displacement), l.read(1)));
+    const Place at = l.place(0, Lifter::Access::Read);
+    const V address = l.lea(32, at.address, kNone, 0, at.displacement);
+    const V writable = l.constant(l.is_writable(l.d.operands[0].segment));
+    set_zero_flag(l, l.helper(HelperId::AdjustRpl, address, l.read(1), writable));
     return;
   }
   const auto operand = l.begin_rmw(0);

@@ -132,7 +132,7 @@ TEST(Machine, NamesAndPaths) {
   };
   EXPECT_NE(error("cruso").find("did you mean 'crusoe'?"), std::string::npos);
   EXPECT_NE(error("./nowhere.toml").find("./nowhere.toml: cannot be read"), std::string::npos);
-  EXPECT_NE(error("/").find("cannot be read"), std::string::npos);
+  EXPECT_NE(error("/").find("is a directory"), std::string::npos);
   const std::string path = ::testing::TempDir() + "machine_test.toml";
   std::ofstream(path) << changed("name = \"crusoe\"", "name = \"mine\"");
   EXPECT_EQ(load_machine(path).name, "mine");

@@ -309,9 +309,9 @@ Emitted Generator::encode(unsigned index, const State& now) {
   if (!(form.hints & kNoPrefix)) {
     const bool branches = form.immediate >= Immediate::J8 || (form.hints & (kTarget | kReturn | kFarReturn | kIret | kFarTarget));
     e.operand16 = random_.one_in(form.hints & kByte ? 24 : branches ? 32 : 4);
-    e.address16 = random_.one_in(touches_memory ? 8 : 24) && !has_target_;
+    e.address16 = random_.one_in(touches_memory ? 8 : 24);
     if (form.hints & kSmallCount) e.address16 = random_.one_in(3);
-    e.overridden = random_.one_in(touches_memory ? 6 : 32) && !has_target_;
+    e.overridden = random_.one_in(touches_memory ? 6 : 32);
     if (e.address16 && touches_memory && !random_.one_in(6)) e.overridden = true;
     if (e.overridden) {
       e.segment = e.address16 ? kFs + random_.below(2) : random_.below(6);

@@ -44,6 +44,9 @@ class Oracle {
   /// server is reported as such, and the rest still runs.
   void run(uint32_t first, uint32_t count);
 
+  /// Whether the processor refuses SGDT and its like to user mode, so that the kernel emulates them.
+  static bool has_umip();
+
   /// Selectors, initial memory images; after run(), page[] is what the last case left.
   const Shared& shared() const { return *shared_; }
 

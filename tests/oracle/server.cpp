@@ -185,7 +185,9 @@ uint32_t create_tls(uint32_t base) {
 }
 
 void set_up_address_space(int descriptor) {
-  constexpr uint32_t kReadWrite = 3, kReadOnly = 1, kReadExecute = 5, kMapShared = 1, kMapFixed = 0x10;
+  constexpr uint32_t kReadWrite = 3, kReadOnly = 1, kReadExecute = 5, kMapShared = 1;
+  // Populated, since the first access to a page that is not there yet reports a page fault without the P bit.
+  constexpr uint32_t kMapFixed = 0x10 | 0x8000;
   const uint32_t shared_at = address_of(shared);
   oracle_syscall(kSysMunmap, 0, kServer);
   map(shared_at, (sizeof(Shared) + kPage - 1) / kPage * kPage, kReadWrite, kMapShared | kMapFixed, descriptor, 0);

@@ -21,7 +21,7 @@ Environment::HelperResult refuse(uint8_t vector, uint32_t error) { return {false
 void GuestModel::reset(uint32_t image) {
   code_.fill(0xcc);
   std::memcpy(page_, shared_.image[image], sizeof page_);
-  incomparable_ = false;
+  incomparable_ = code_was_read_ = false;
 }
 
 uint8_t* GuestModel::byte(uint32_t address, bool write, Fault& fault) {
@@ -34,6 +34,7 @@ uint8_t* GuestModel::byte(uint32_t address, bool write, Fault& fault) {
     return nullptr;
   }
   if (address - kCode < code_.size()) {
+    code_was_read_ = true;
     if (!write) return &code_[address - kCode];
     fault = {14, kPresent | kWrite | kUser, address};
     return nullptr;
@@ -137,13 +138,14 @@ Environment::HelperResult GuestModel::check_code_segment(uint16_t selector, bool
   return r;
 }
 
-Environment::HelperResult GuestModel::adjust_rpl(uint32_t address, uint16_t selector, StoreLog& log) {
+Environment::HelperResult GuestModel::adjust_rpl(uint32_t address, uint16_t selector, bool writable, StoreLog& log) {
   HelperResult r;
   note_access(address, 2);
   r.ok = byte(address, false, r.fault) && byte(address + 1, false, r.fault);
   if (!r.ok) return r;
   const unsigned rpl = selector & 3, old = *byte(address, false, r.fault);
   if ((old & 3) >= rpl) return r;
+  if (!writable) return refuse(13, 0);
   r.ok = byte(address, true, r.fault) && byte(address + 1, true, r.fault);
   if (!r.ok) return r;
   log.write(byte(address, true, r.fault), static_cast<uint8_t>((old & ~3u) | rpl));
@@ -185,7 +187,8 @@ Environment::HelperResult GuestModel::helper(uint32_t id, const uint64_t (&sourc
     case x86::HelperId::LoadAccessRights: case x86::HelperId::LoadSegmentLimit:
     case x86::HelperId::VerifyRead: case x86::HelperId::VerifyWrite: return query(id, static_cast<uint16_t>(source[0]));
     case x86::HelperId::ReadSystemRegister: r.value = kSystem[source[0]]; return r;
-    case x86::HelperId::AdjustRpl: return adjust_rpl(static_cast<uint32_t>(source[0]), static_cast<uint16_t>(source[1]), log);
+    case x86::HelperId::AdjustRpl:
+      return adjust_rpl(static_cast<uint32_t>(source[0]), static_cast<uint16_t>(source[1]), source[2] != 0, log);
     case x86::HelperId::Cpuid: case x86::HelperId::Rdtsc: break;
   }
   incomparable_ = true;

@@ -35,6 +35,8 @@ class GuestModel : public Environment {
   /// Since reset(): something happened that cannot be compared (the server's memory, a descriptor that differs
   /// from run to run, a change of mode, an access that wraps round a segment).
   bool incomparable() const { return incomparable_; }
+  /// Since reset(): the code pages were read as data.
+  bool code_was_read() const { return code_was_read_; }
   bool touches_server(uint32_t address) const {
     return address - oracle::kServer < oracle::kServerEnd - oracle::kServer;
   }
@@ -47,13 +49,13 @@ class GuestModel : public Environment {
   Descriptor descriptor(uint16_t selector) const;
   HelperResult load_segment(unsigned segment, uint16_t selector, Machine& machine);
   HelperResult check_code_segment(uint16_t selector, bool is_return);
-  HelperResult adjust_rpl(uint32_t address, uint16_t selector, StoreLog& log);
+  HelperResult adjust_rpl(uint32_t address, uint16_t selector, bool writable, StoreLog& log);
   HelperResult query(unsigned id, uint16_t selector);
 
   const oracle::Shared& shared_;
   std::array<uint8_t, oracle::kCodePages * oracle::kPage> code_;
   uint8_t page_[oracle::kPages][oracle::kPage];
-  bool incomparable_ = false;
+  bool incomparable_ = false, code_was_read_ = false;
 };
 
 }  // namespace chrysalis::test

@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <cstring>
 
+#include "translator/ir/text.h"
+#include "translator/ir/verify.h"
 #include "x86-frontend/decoded.h"
 #include "x86-frontend/lift.h"
 #include "x86-frontend/undefined_flags.h"
@@ -17,7 +19,7 @@ using x86::Mnemonic;
 
 namespace {
 
-constexpr uint32_t kArithmetic = 0x8d5, kTrapFlag = 0x100;
+constexpr uint32_t kArithmetic = 0x8d5, kTrapFlag = 0x100, kAlignmentCheck = 0x40000;
 constexpr uint32_t kComparedSystemFlags = 0x207702;  // TF IF DF IOPL NT ID; RF and AC are not modelled
 constexpr unsigned kMaxGenerated = 10, kMaxExecuted = 400, kMaxRestarts = 4;
 
@@ -43,6 +45,11 @@ bool not_deterministic(Mnemonic m) {
   }
 }
 
+/// Floating point: its state is not part of a case.
+bool is_x87(const DecodedInst& d) {
+  return d.opcode_map == 0 && ((d.opcode >= 0xd8 && d.opcode <= 0xdf) || d.opcode == 0x9b);
+}
+
 /// LOOPE and LOOPNE under a repeat prefix, which AMD's processors let choose the condition.
 bool undocumented_loop(const DecodedInst& d, const uint8_t* bytes) {
   if (d.mnemonic != Mnemonic::Loope && d.mnemonic != Mnemonic::Loopne) return false;
@@ -52,11 +59,22 @@ bool undocumented_loop(const DecodedInst& d, const uint8_t* bytes) {
   return false;
 }
 
-/// Whether several faults may compete, and the manuals do not say which wins: CMPS's two operands; a far return's
-/// selector and the memory beyond the return address.
+/// Encodings whose meaning differs by vendor: PREFETCHW of a register is #UD on AMD, a NOP on Intel.
+bool depends_on_vendor(const DecodedInst& d) {
+  return d.opcode_map == 1 && d.opcode == 0x0d && d.has_modrm && d.modrm_mod() == 3;
+}
+
+/// LOCK VERW, which some of AMD's microcode executes, against both manuals.
+bool is_locked_verw(int form, uint8_t variant) {
+  return form >= 0 && (variant & oracle::kWithLock) && oracle::kForms[form].opcode == 0x0f00 && oracle::kForms[form].digit == 5;
+}
+
+/// Whether several faults may compete, and the manuals do not say which wins: CMPS's two operands; what a far return
+/// finds on the stack.
 bool faults_compete(Mnemonic m) {
   switch (m) {
-    case Mnemonic::Cmpsb: case Mnemonic::Cmpsw: case Mnemonic::Cmpsd: case Mnemonic::Ret: return true;
+    case Mnemonic::Cmpsb: case Mnemonic::Cmpsw: case Mnemonic::Cmpsd:
+    case Mnemonic::Ret: case Mnemonic::Iret: case Mnemonic::Iretd: return true;
     default: return false;
   }
 }
@@ -111,16 +129,35 @@ bool Sequencer::reads_undefined_flags(const ir::Code& code, uint32_t& spread) {
   return false;
 }
 
+void Sequencer::verify_lifted(const DecodedInst& inst, x86::LiftStatus status) {
+  ir::Code whole = code_;
+  if (status == x86::LiftStatus::Continues) whole.insts.push_back({.op = ir::Op::Exit});
+  for (const ir::Violation& v : ir::verify(whole)) {
+    violations_ += std::string(x86::mnemonic_name(inst.mnemonic)) + ": " + v.rule + "\n" + ir::text(whole);
+  }
+}
+
+/// The kernel's emulation forgets the single-step trap and the bases of segments.
+bool Sequencer::kernel_emulates_exactly() const {
+  const x86::LiftOptions options = model_.lift_options(machine_);
+  return !(machine_[GuestReg::SysFlags] & kTrapFlag) && (options.flat_segments & 0xf) == 0xf && options.unreadable_segments == 0;
+}
+
 Sequencer::Step Sequencer::execute(Sequence& s, const DecodedInst& inst, const uint8_t* bytes) {
   const unsigned count = shift_count(inst, machine_);
   if (x86::undefined_result(inst, count)) return cut(Cut::UndefinedResult);
-  if (not_deterministic(inst.mnemonic) || undocumented_loop(inst, bytes)) return cut(Cut::Unsupported);
+  if (not_deterministic(inst.mnemonic) || is_x87(inst) || undocumented_loop(inst, bytes) || depends_on_vendor(inst)) {
+    return cut(Cut::Unsupported);
+  }
   const bool stepping = machine_[GuestReg::SysFlags] & kTrapFlag;
+  if (machine_[GuestReg::SysFlags] & kAlignmentCheck) return cut(Cut::Incomparable);  // is not modelled
+  if (emulated_under_umip(inst.mnemonic) && !kernel_emulates_exactly()) return cut(Cut::Unsupported);
   if (stepping && loads_stack_segment(inst)) return cut(Cut::Incomparable);  // inhibits the trap
 
   code_.clear();
   const uint32_t next = eip_ + inst.length;
   const x86::LiftStatus status = x86::lift(inst, eip_, model_.lift_options(machine_), code_);
+  verify_lifted(inst, status);
   if (status == x86::LiftStatus::Unsupported) return cut(Cut::Unsupported);
   uint32_t spread;
   if (reads_undefined_flags(code_, spread)) return cut(Cut::UndefinedFlags);
@@ -173,6 +210,7 @@ Sequencer::Step Sequencer::step(Sequence& s, bool known_form) {
     case DecodeStatus::Undefined: break;
   }
   // Later processors gave meanings to what was undefined, but not to the forms that the table holds.
+  if (is_locked_verw(s.steps.back().form, s.steps.back().variant)) return cut(Cut::Unsupported);
   return known_form ? finish(s, 6, 0, 0, eip_) : cut(Cut::Unsupported);
 }
 
@@ -206,6 +244,7 @@ bool Sequencer::run(Sequence& s, oracle::Generator* generator) {
     s.fault_compared = true;
     s.steps.clear();
     unsigned generated = 0;
+    bool saw_unwritten = false, stale = false;  // code bytes were used before they were written
     Step outcome = Step::Continue;
     for (unsigned executed = 0; outcome == Step::Continue; ++executed) {
       if (executed == kMaxExecuted) return cut(Cut::Endless), false;
@@ -214,7 +253,9 @@ bool Sequencer::run(Sequence& s, oracle::Generator* generator) {
       const bool fresh = generator && generated < kMaxGenerated && offset < s.plan.code_size && !written_[offset];
       if (fresh && generate(s, *generator)) {
         ++generated;
+        stale |= saw_unwritten;
       } else {
+        saw_unwritten = true;
         for (const Sequence::Step& e : earlier) {
           if (e.eip == eip_) s.steps.back() = e;
         }
@@ -223,8 +264,13 @@ bool Sequencer::run(Sequence& s, oracle::Generator* generator) {
         }
       }
       outcome = step(s, s.steps.back().form >= 0);
+      saw_unwritten |= model_.code_was_read();
     }
-    if (outcome == Step::Finished) return true;
+    if (outcome == Step::Finished) {
+      if (!stale) return true;
+      generator = nullptr;
+      continue;
+    }
     const uint32_t offset = eip_ - s.plan.code_at;
     if (outcome == Step::GiveUp || offset >= s.plan.code_size) return cut(Cut::Undecided), false;
     s.plan.code[offset] = 0xcc;
@@ -233,11 +279,8 @@ bool Sequencer::run(Sequence& s, oracle::Generator* generator) {
   return cut(Cut::Undecided), false;
 }
 
-bool Sequencer::make(uint64_t seed, Sequence& s) {
-  oracle::Generator generator(seed, shared_, umip_);
-  oracle::Random& random = generator.random();
-  s = Sequence{};
-  s.plan.in = generator.initial_state();
+/// Chooses memory contents and where the code lies.
+void Sequencer::place(Sequence& s, oracle::Random& random) {
   s.plan.image = random.below(oracle::kImages);
   s.plan.code_size = oracle::kMaxCode;
   const uint32_t end = oracle::kCode + oracle::kCodePages * oracle::kPage;
@@ -252,9 +295,26 @@ bool Sequencer::make(uint64_t seed, Sequence& s) {
     default: break;
   }
   s.plan.code_at = s.plan.in.eip = at;
+}
+
+bool Sequencer::make(uint64_t seed, Sequence& s) {
+  oracle::Generator generator(seed, shared_, umip_);
+  oracle::Random& random = generator.random();
+  s = Sequence{};
+  s.plan.in = generator.initial_state();
+  place(s, random);
   std::memset(s.plan.code, 0xcc, sizeof s.plan.code);
   written_.assign(s.plan.code_size, 0);
   return run(s, &generator);
+}
+
+bool Sequencer::make_from_bytes(uint64_t seed, Sequence& s) {
+  oracle::Generator generator(seed, shared_, umip_);
+  s = Sequence{};
+  s.plan.in = generator.initial_state();
+  place(s, generator.random());
+  for (uint8_t& byte : s.plan.code) byte = static_cast<uint8_t>(generator.random().word());
+  return run(s, nullptr);
 }
 
 bool Sequencer::replay(Sequence& s) { return run(s, nullptr); }
@@ -323,14 +383,16 @@ std::string difference(const Sequence& s, const oracle::Outcome& a) {
     if (e.trap == 14 || e.trap == 13) compare("error", e.error, a.error);
     if (e.trap == 14) compare("cr2", e.address, a.address);
   } else {
-    compare("faults", 1, a.trap == 13 || a.trap == 14);
+    compare("faults", 1, a.trap >= 12 && a.trap <= 14);
   }
   compare("eip", e.state.eip, a.state.eip);
   compare("eflags", e.state.eflags & s.flags_compared, a.state.eflags & s.flags_compared);
   for (unsigned i = 0; i < 8; ++i) {
     if (s.gprs_compared >> i & 1) compare(kGpr[i], e.state.gpr[i], a.state.gpr[i]);
   }
-  for (unsigned i = 0; i < 6; ++i) compare(kSegment[i], e.state.selector[i], a.state.selector[i]);
+  // The kernel's return to user mode clears the RPL of null selectors.
+  auto selector = [](uint16_t s) { return s < 4 ? 0u : s; };
+  for (unsigned i = 0; i < 6; ++i) compare(kSegment[i], selector(e.state.selector[i]), selector(a.state.selector[i]));
   if (s.memory_compared && std::memcmp(e.memory_hash, a.memory_hash, sizeof e.memory_hash) != 0) out += "  memory differs\n";
   return out;
 }

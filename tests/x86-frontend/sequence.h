@@ -42,6 +42,8 @@ class Sequencer {
 
   /// Makes sequence number `seed`. False if it had to be given up.
   bool make(uint64_t seed, Sequence& out);
+  /// The same with random bytes for code, most of which end soon in an instruction that is not ours.
+  bool make_from_bytes(uint64_t seed, Sequence& out);
   /// Runs `sequence.plan` again and fills in the rest: for a plan that was edited.
   bool replay(Sequence& sequence);
   /// The shortest and emptiest variant of `sequence` whose difference from the processor remains.
@@ -49,6 +51,8 @@ class Sequencer {
   /// One line per byte of memory in which the last replay and the oracle's last run differ.
   std::string memory_difference() const;
   const std::array<uint64_t, static_cast<unsigned>(Cut::kCount)>& cuts() const { return cuts_; }
+  /// What the IR verifier said of lifted instructions; empty if it was content.
+  const std::string& violations() const { return violations_; }
 
  private:
   enum class Step : uint8_t { Continue, Finished, CutHere, GiveUp };
@@ -56,9 +60,13 @@ class Sequencer {
   bool generate(Sequence& sequence, oracle::Generator& generator);
   Step step(Sequence& sequence, bool known_form);
   Step execute(Sequence& sequence, const x86::DecodedInst& inst, const uint8_t* bytes);
+  bool kernel_emulates_exactly() const;
   bool reads_undefined_flags(const ir::Code& code, uint32_t& spread);
   Step finish(Sequence& sequence, uint8_t vector, uint32_t error, uint32_t address, uint32_t eip);
   Step cut(Cut why);
+  void verify_lifted(const x86::DecodedInst& inst, x86::LiftStatus status);
+
+  void place(Sequence& sequence, oracle::Random& random);
 
   const oracle::Shared& shared_;
   bool umip_;
@@ -68,6 +76,7 @@ class Sequencer {
   uint32_t undefined_ = 0;         ///< flags whose value is not defined now
   std::vector<uint8_t> written_;   ///< code bytes that the generator has placed
   ir::Code code_;
+  std::string violations_;
   StoreLog log_;
   std::array<uint64_t, static_cast<unsigned>(Cut::kCount)> cuts_{};
 };
