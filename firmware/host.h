@@ -26,21 +26,6 @@
 #endif
 
 #define FW_INLINE inline __attribute__((always_inline))
-/// Puts a function into the section of an account mode (interpreter, translator, dispatch, recovery, monitor):
-/// the image builder attributes the cycles of its molecules to that mode. Not for templates: GCC 12 ignores it there.
-#if FW_CORE_FORM
-#define FW_MODE(mode) __attribute__((section(".text." #mode)))
-#else
-#define FW_MODE(mode)
-#endif
-
-namespace chrysalis::fw {
-
-/// What an event stub saved, and what it restores when fw_event() returns: firmware registers x1..x31 (x[0]
-/// unused) and where to continue.
-struct EventFrame;
-
-}  // namespace chrysalis::fw
 
 namespace chrysalis::fw::host {
 
@@ -141,12 +126,14 @@ FW_INLINE void guest_probe_write(uint64_t address) {
 }
 
 #define FW_INTRINSIC_FORM ".insn r 0x7b, 0, %[id], "
+// The first operand is a number, which stands where its register would.
+#define FW_INTRINSIC_NUMBER_FORM ".insn r 0x7b, 1, %[id], "
 #define FW_INTRINSIC_ID(name) [id] "i"(static_cast<unsigned>(ir::IntrinsicId::name))
 
 /// Releases the gated stores (volatile keeps their order; concealed memory is not concerned), counts `instructions` (0 or 1) completed guest instructions.
 template <unsigned instructions>
 FW_INLINE void commit() {
-  asm volatile(FW_INTRINSIC_FORM "x0, %0, x0" ::"r"(instructions), FW_INTRINSIC_ID(Commit));
+  asm volatile(FW_INTRINSIC_NUMBER_FORM "x0, x%[number], x0" ::[number] "i"(instructions), FW_INTRINSIC_ID(Commit));
 }
 FW_INLINE void rollback() { asm volatile(FW_INTRINSIC_FORM "x0, x0, x0" ::FW_INTRINSIC_ID(Rollback) : "memory"); }
 FW_INLINE void platform(Service service) {
@@ -155,12 +142,17 @@ FW_INLINE void platform(Service service) {
 template <isa::Special special>
 FW_INLINE uint64_t read_special() {
   uint64_t result;
-  asm volatile(FW_INTRINSIC_FORM "%0, %1, x0" : "=r"(result) : "r"(static_cast<uint64_t>(special)), FW_INTRINSIC_ID(ReadSpecial));
+  static_assert(static_cast<unsigned>(special) < 32);
+  asm volatile(FW_INTRINSIC_NUMBER_FORM "%0, x%[number], x0"
+               : "=r"(result)
+               : [number] "i"(static_cast<unsigned>(special)), FW_INTRINSIC_ID(ReadSpecial));
   return result;
 }
 template <isa::Special special>
 FW_INLINE void write_special(uint64_t data) {
-  asm volatile(FW_INTRINSIC_FORM "x0, %0, %1" ::"r"(static_cast<uint64_t>(special)), "r"(data), FW_INTRINSIC_ID(WriteSpecial)
+  static_assert(static_cast<unsigned>(special) < 32);
+  asm volatile(FW_INTRINSIC_NUMBER_FORM "x0, x%[number], %0" ::"r"(data), [number] "i"(static_cast<unsigned>(special)),
+               FW_INTRINSIC_ID(WriteSpecial)
                : "memory");
 }
 FW_INLINE void tlb_write(const isa::TlbEntry& entry) {

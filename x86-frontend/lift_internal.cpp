@@ -264,6 +264,12 @@ V Lifter::helper(HelperId id, V a, V b, V c) {
   return v;
 }
 
+ValueFlags Lifter::helper_pair(int64_t imm, V a, V b, V c, V e) {
+  const ValueFlags result = both(Op::Helper, 64, a, b, c, e);
+  out_.insts.back().imm = imm;
+  return result;
+}
+
 void Lifter::unsupported() {
   trap(kUndefined);
   status_ = LiftStatus::Unsupported;
