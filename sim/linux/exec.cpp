@@ -49,7 +49,7 @@ int64_t refuse(const ElfError& error, std::string* reason) {
 int64_t open_program(Kernel& kernel, Task& task, const std::string& path, HostFd* file, std::string* reason) {
   // /proc/self/exe is how some programs start themselves again.
   const auto made = kernel.file_system.virtual_file(task, AT_FDCWD, path);
-  const bool is_link = made.kind == FileSystem::Virtual::Kind::Link;
+  const bool is_link = made.kind == FileSystem::Virtual::Kind::Link && !made.content.empty();
   const Located at = kernel.file_system.locate(task, AT_FDCWD, is_link ? made.content : path, true);
   int error = at.error;
   if (error == 0) {

@@ -31,6 +31,9 @@ const std::string kTiny = std::string(CHRYSALIS_GUESTS) + "/guest_tiny";
 enum Number : uint32_t { kRead = 3, kOpen = 5, kTime = 13, kBrk = 45, kMunmap = 91, kUname = 122, kMprotect = 125, kNanosleep = 162, kMmap2 = 192, kSetThreadArea = 243, kGetRandom = 355, kBpf = 357 };
 
 class Guest {
+  std::vector<uint8_t> ram_;  // outlives the process
+  std::unique_ptr<fw::Mailbox> mailbox_;
+
  public:
   explicit Guest(std::string program = kTiny, uint64_t ram = kRam) : ram_(ram), mailbox_(std::make_unique<fw::Mailbox>()) {
     config.program = std::move(program);
@@ -112,10 +115,6 @@ class Guest {
   std::unique_ptr<Process> process;
   std::vector<std::string> reports;
   uint64_t now = 0;
-
- private:
-  std::vector<uint8_t> ram_;
-  std::unique_ptr<fw::Mailbox> mailbox_;
 };
 
 // -- Loading -------------------------------------------------------------------------------------------
@@ -187,7 +186,7 @@ TEST(Load, EveryBadFileHasItsOwnMessage) {
       {"null page", changed(first_header + offsetof(Elf32_Phdr, p_vaddr), 0, 4), "below the lowest address"},
       {"unaligned", changed(first_header + offsetof(Elf32_Phdr, p_vaddr), 0x08048123, 4), "not aligned"},
       {"sizes", changed(first_header + offsetof(Elf32_Phdr, p_memsz), 1, 4), "larger in the file than in memory"},
-      {"interpreter", changed(first_header + offsetof(Elf32_Phdr, p_type), PT_INTERP, 4), "names no usable interpreter"},
+      {"interpreter", changed(first_header + offsetof(Elf32_Phdr, p_type), PT_INTERP, 4), "dynamically linked, and its interpreter"},
       {"script", "#!/nonexistent/shell\n", "No such file"},
       {"script of nothing", "#!\n", "names no interpreter"},
   };
