@@ -46,12 +46,16 @@ struct TlsDescriptor {
 inline constexpr uint32_t kTlsPresent = 1;
 inline constexpr uint32_t kFirstTlsEntry = 12;  ///< selectors 0x63, 0x6b, 0x73
 
+/// CPUID leaf 1, EDX: FPU PSE TSC CX8 CMOV. Also the guest's AT_HWCAP.
+inline constexpr uint32_t kCpuidFeatures = 1u << 0 | 1u << 3 | 1u << 4 | 1u << 8 | 1u << 15;
+
 /// Why the firmware calls the platform.
 enum class Service : uint32_t {
   GuestException = 1,   ///< x86 exception or software interrupt: Mailbox::vector, error_code, cr2; context is precise
   Console = 2,          ///< diagnostic text: arg0 = address in concealed memory, arg1 = length
   Panic = 3,            ///< firmware bug: text as for Console; the platform stops with an error
   UnsupportedInstruction = 4,  ///< statistics only: arg0 = guest address; #UD follows as GuestException
+  Attention = 5,        ///< an interrupt line is raised, Special::Ipending says which; the context is precise
 };
 
 /// What the platform asks of the firmware when a service returns (bits of Mailbox::reply).
@@ -64,6 +68,18 @@ enum Reply : uint32_t {
 
 enum class Interpreter : uint32_t { DecodeDispatch = 0, IndirectThreaded = 1, DirectThreaded = 2 };
 
+/// What the interpreters keep next to the guest's registers, so that one base register and short offsets
+/// reach every operand of a micro-operation. The firmware's own; the platform only reserves the room.
+struct InterpreterScratch {
+  uint64_t zero;             ///< always 0: the operand of an absent source
+  uint64_t junk;             ///< destination of results that nobody reads
+  const void* current;       ///< micro-operation whose guest access is under way; null: EIP is in the context
+  const void* left_by;       ///< micro-operation that left the interpreter
+  uint64_t reason;           ///< why (fw::Leave)
+  uint64_t spare[11];
+  uint64_t temp[480];        ///< temporaries of one x86 instruction
+};
+
 /// First two pages of concealed memory.
 struct Mailbox {
   // written by the platform before reset
@@ -74,11 +90,18 @@ struct Mailbox {
   Interpreter interpreter;
   uint32_t max_gear;
   uint64_t tsc_scale;        ///< guest TSC ticks per host cycle, 32.32 fixed point
+  /// Bits of a page-table entry that forbid execution, among those that 32-bit paging leaves to the operating system (9..11);
+  /// 0: none. With it the process personality has what a 64-bit kernel gives 32-bit programs by PAE's XD bit: fetch
+  /// faults also carry the I/D flag then.
+  uint32_t no_execute;
   // exchange with the platform
   GuestContext context;
+  InterpreterScratch scratch;      ///< within reach of short offsets from the context
+  uint64_t argument[2];      ///< of Console, Panic and UnsupportedInstruction: arg0, arg1
   uint32_t vector;
   uint32_t error_code;
   uint32_t is_software_interrupt;  ///< 1: INT n / INT3 / INTO, EIP is after the instruction
+  uint32_t instruction;            ///< its address: where EIP goes back to if the gate refuses the interrupt
   uint32_t reply;
   uint32_t invalid_count;
   uint32_t invalid_page[256];      ///< physical page numbers

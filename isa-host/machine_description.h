@@ -19,8 +19,13 @@ struct MachineDescription {
   uint16_t tlb_entries = 64, tlb_ways = 64;
   uint16_t jtb_entries = 0;                 ///< 0: no jump translation buffer
   uint16_t return_stack_entries = 0;        ///< 0: no dual-address return stack
-  uint8_t branch_penalty = 2;               ///< cycles lost by a taken branch that was not foreseen
-  uint8_t rollback_penalty = 8;             ///< cycles until the first molecule after a rollback
+  // Redirect penalties: cycles between the molecule that redirects and the one that it leads to.
+  uint8_t branch_penalty = 2;               ///< taken branch with a displacement
+  uint8_t indirect_penalty = 3;             ///< through a register
+  uint8_t return_penalty = 2;               ///< ret that matches the return stack
+  uint8_t rollback_penalty = 8;             ///< rollback, by atom or event
+  uint8_t event_penalty = 4;                ///< entry into the firmware; on top of rollback_penalty if it rolls back
+  uint8_t eret_penalty = 3;
   uint64_t features = 0;                    ///< OR of Feature
 };
 

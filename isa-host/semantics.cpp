@@ -72,8 +72,9 @@ Plan prepare(const Molecule& molecule) {
     plan.acts_last |= analysis.rank[i] == kRankLast;
   }
   uint8_t order[kMaxWords] = {};
-  plan.direct = faulting <= 1 && direct_order(analysis, order);
-  if (!plan.direct) {
+  plan.ordered = direct_order(analysis, order);
+  plan.direct = plan.ordered && faulting <= 1;
+  if (!plan.ordered) {
     unsigned at = 0;
     for (unsigned r = kRankLoad; r <= kRankLast; ++r)
       for (unsigned i = 0; i < molecule.count; ++i)

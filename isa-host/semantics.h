@@ -25,7 +25,8 @@ struct Plan {
   uint8_t count = 0;
   uint8_t faulting = 0;    ///< the first so many can raise an event
   bool acts_last = false;  ///< the last atom is a commit, rollback or serializing atom
-  bool direct = false;     ///< in-order execution is right; then faulting <= 1
+  bool ordered = false;    ///< in-order execution is right as long as no atom raises an event
+  bool direct = false;     ///< and in any case: faulting <= 1
   bool polls = false;      ///< the last atom may raise an event (platform)
 };
 
@@ -105,6 +106,7 @@ template <class C> bool execute_carefully(C& c, const Prepared<C>& molecule) {
         old[w].vector = c.v[reg - kFpFile];
       }
     }
+    c.bus.note_atom(plan.atoms[i]);
     molecule.run[i](c, plan.atoms[i]);
     if (c.event.cause != Cause::None) {  // atoms that may raise one come first: only memory is to be put back
       c.stores.drop(gated);

@@ -13,13 +13,8 @@
 namespace chrysalis::translator {
 namespace {
 
-void verify_after(const Region& region) {
-#ifndef NDEBUG
-  const std::vector<ir::Violation> violations = verify_region(region);
-  CHRYSALIS_ASSERT(violations.empty(), violations.empty() ? 0 : violations[0].inst);
-#else
-  (void)region;
-#endif
+void verify(const Region& region) {
+  for (const ir::Violation& violation : verify_region(region)) assertion_failed(violation.rule, "translator", 0, violation.inst);
 }
 
 /// What the points read, over virtual registers: constants are delivered by the exits themselves.
@@ -116,11 +111,16 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
   out.clear();
   CompileStats stats;
   stats.operations = static_cast<uint32_t>(region.code.insts.size());
-  verify_after(region);
-  if (options.propagate) propagate(region), verify_after(region);
-  if (options.merge) merge_equal_operations(region), verify_after(region);
-  if (options.fold_addresses) fold_addresses(region), verify_after(region);
-  if (options.dead_code) eliminate_dead_code(region), verify_after(region);
+  const auto run = [&](bool enabled, PassStats (*pass)(Region&)) {
+    if (!enabled) return;
+    pass(region);
+    if (options.verify) verify(region);
+  };
+  if (options.verify) verify(region);
+  run(options.propagate, propagate);
+  run(options.merge, merge_equal_operations);
+  run(options.fold_addresses, fold_addresses);
+  run(options.dead_code, eliminate_dead_code);
 
   MachineCode code;
   generate(region, machine, code);

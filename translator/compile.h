@@ -44,6 +44,11 @@ struct CompileStats {
 /// Which passes run; the hosted tools and the tests switch them.
 struct CompileOptions {
   bool propagate = true, merge = true, fold_addresses = true, dead_code = true, preschedule = true;
+#if defined(CHRYSALIS_VERIFY_PASSES)
+  bool verify = true;   ///< the verifier runs before and after every pass; a violation is a bug
+#else
+  bool verify = false;
+#endif
 };
 
 /// Compiles `region` for `machine`.

@@ -132,17 +132,17 @@ class Allocator {
       wishes_.push_back({value, reg, kNoReg});
       wanted_[reg].push_back(intervals_[value].start);
     };
-    // The last exit counts most: its moves are on the main path. Then commits and side exits, in order.
-    for (size_t at = code_.ops.size(); at-- > 0;) {
-      const MachOp& op = code_.ops[at];
-      if (op.point < 0 || at + 1 != code_.ops.size()) continue;
+    // Likely exits count most, then the last, whose moves are on the main path, then the others in order.
+    const auto wish_all = [&](const MachOp& op) {
       for (const Binding& binding : region_.map(static_cast<size_t>(op.point))) wish(binding.value, binding.reg);
+    };
+    for (const MachOp& op : code_.ops) {
+      if (op.point >= 0 && region_.maps[static_cast<size_t>(op.point)].likely) wish_all(op);
     }
-    for (size_t at = 0; at + 1 < code_.ops.size(); ++at) {
-      const MachOp& op = code_.ops[at];
-      if (op.point >= 0) {
-        for (const Binding& binding : region_.map(static_cast<size_t>(op.point))) wish(binding.value, binding.reg);
-      } else if (op.op == isa::Op::Mov && is_virtual(op.d) && is_virtual(op.a)) {
+    if (code_.ops.back().point >= 0) wish_all(code_.ops.back());
+    for (const MachOp& op : code_.ops) {
+      if (op.point >= 0 && &op != &code_.ops.back()) wish_all(op);
+      if (op.op == isa::Op::Mov && is_virtual(op.d) && is_virtual(op.a)) {
         wishes_.push_back({static_cast<unsigned>(op.d - kFirstVirtual), kNowhere, op.a});
       }
     }

@@ -33,6 +33,7 @@ struct Binding {
 struct Region {
   struct Map {
     uint32_t first = 0, count = 0;  ///< bindings[first .. first+count)
+    bool likely = false;            ///< control mostly leaves here: registers are assigned to suit this exit
   };
 
   ir::Code code;

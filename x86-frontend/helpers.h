@@ -1,6 +1,6 @@
 // What lifted code calls out for: rare things that need the descriptor tables or the processor's identity.
 //
-// A helper is one ir::Op::Helper with the HelperId in `imm`, operands in the sources, a value result. It either completes, or
+// A helper is one ir::Op::Helper with the HelperId in the low byte of `imm`, operands in the sources, a value result. It either completes, or
 // raises the exception that it names and changes nothing. The executor implements it; the lifter emits it before
 // every SetReg of the same instruction, except where noted.
 #pragma once
@@ -38,7 +38,20 @@ enum class HelperId : uint8_t {
   /// personality behaves as Linux does for 32-bit programs on processors with UMIP, which emulates these instructions
   /// with fixed values: GDT base 0xfffe0000, IDT base 0xffff0000, limits 0, MSW 0x80050033, LDT selector 0, task register 0x40.
   ReadSystemRegister,
+  /// ARPL on memory, which writes only if it adjusts. In: source 0 = linear address, source 1 = selector, low 16 bits; source 2 = 1
+  /// if the segment is writable. Reads 16 bits of guest memory there; if their RPL (bits 0..1) is below the selector's,
+  /// writes them back with the selector's. Out: 1 if written, else 0. Faults: those of the read; of the write if it is
+  /// made, and #GP(0) before it if the segment is not writable.
+  AdjustRpl,
+#define X87_HELPER(Name) Name,
+#include "x86-frontend/x87_helpers.def"
+#undef X87_HELPER
+  kCount
 };
+inline constexpr HelperId kFirstX87Helper = HelperId::X87Load;
+
+/// The helper that an ir::Op::Helper with `imm` names; bits 8..31 are its parameter: an X87Parameter, else 0.
+constexpr HelperId helper_id(int64_t imm) { return static_cast<HelperId>(imm & 0xff); }
 
 /// Value of source 0 of ReadSystemRegister. Tables: bits 0..15 limit, bits 16..47 base.
 enum class SystemRegister : uint8_t { Gdtr, Idtr, Ldtr, Tr, Msw };

@@ -57,6 +57,13 @@ void lift_load_far_pointer(Lifter& l) {
 
 // RPL of the destination is raised to that of the source.
 void lift_arpl(Lifter& l) {
+  if (l.is_memory(0)) {
+    const Place at = l.place(0, Lifter::Access::Read);
+    const V address = l.lea(32, at.address, kNone, 0, at.displacement);
+    const V writable = l.constant(l.is_writable(l.d.operands[0].segment));
+    set_zero_flag(l, l.helper(HelperId::AdjustRpl, address, l.read(1), writable));
+    return;
+  }
   const auto operand = l.begin_rmw(0);
   const V source_rpl = l.op_imm(Op::And, 64, l.read(1), 3);
   const V rpl = l.op_imm(Op::And, 64, operand.value, 3);

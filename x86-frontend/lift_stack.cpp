@@ -3,8 +3,9 @@
 
 namespace chrysalis::x86 {
 
+// A selector is pushed zero-extended to the operand size.
 void lift_push(Lifter& l) {
-  const V value = l.read(0);
+  const V value = l.is_segment(0) ? l.get(Lifter::selector_of(l.segment(0))) : l.read(0);
   l.set(GuestReg::Esp, l.push(l.get(GuestReg::Esp), l.operand_width(), value));
 }
 
@@ -35,8 +36,8 @@ void lift_popa(Lifter& l) {
   const V esp = l.get(GuestReg::Esp);
   const Place top = l.stack(esp, 0, Lifter::Access::Read);
   V value[8];
-  for (unsigned n = 0; n < 8; ++n) {
-    if (ir::gpr(n) != GuestReg::Esp) value[n] = l.load(top, width, (7 - static_cast<int64_t>(n)) * bytes);
+  for (unsigned n = 8; n-- > 0;) {  // EDI lies on top; the slot of ESP is read and ignored
+    value[n] = l.load(top, width, (7 - static_cast<int64_t>(n)) * bytes);
   }
   for (unsigned n = 0; n < 8; ++n) {
     if (ir::gpr(n) != GuestReg::Esp) l.set_gpr(n, width, value[n]);

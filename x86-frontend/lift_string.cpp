@@ -9,16 +9,16 @@ namespace {
 constexpr unsigned kEcx = 1, kEsi = 6, kEdi = 7;
 
 struct Shape {
-  bool reads_source, uses_destination, writes_memory, sets_flags;
+  bool reads_source, writes_memory, sets_flags;
 };
 
 Shape shape_of(Mnemonic mnemonic) {
   switch (mnemonic) {
-    case Mnemonic::Movsb: case Mnemonic::Movsw: case Mnemonic::Movsd: return {true, true, true, false};
-    case Mnemonic::Cmpsb: case Mnemonic::Cmpsw: case Mnemonic::Cmpsd: return {true, true, false, true};
-    case Mnemonic::Stosb: case Mnemonic::Stosw: case Mnemonic::Stosd: return {false, true, true, false};
-    case Mnemonic::Lodsb: case Mnemonic::Lodsw: case Mnemonic::Lodsd: return {true, false, false, false};
-    default: return {false, true, false, true};  // SCAS
+    case Mnemonic::Movsb: case Mnemonic::Movsw: case Mnemonic::Movsd: return {true, true, false};
+    case Mnemonic::Cmpsb: case Mnemonic::Cmpsw: case Mnemonic::Cmpsd: return {true, false, true};
+    case Mnemonic::Stosb: case Mnemonic::Stosw: case Mnemonic::Stosd: return {false, true, false};
+    case Mnemonic::Lodsb: case Mnemonic::Lodsw: case Mnemonic::Lodsd: return {true, false, false};
+    default: return {false, false, true};  // SCAS
   }
 }
 
@@ -40,19 +40,19 @@ void lift_string(Lifter& l) {
     l.exit_if(Cond::Zero, count, l.next());
   }
 
-  V source = l.get(GuestReg::Eax), esi = kNone, edi = kNone, flags = kNone;
+  V source = kNone, esi = kNone, edi = kNone, flags = kNone;
   if (shape.reads_source) {
     esi = address_register(kEsi);
     source = l.load(l.linear(l.d.segment, esi, 0, Access::Read), width);
+  } else {
+    source = l.get(GuestReg::Eax);
   }
-  if (shape.uses_destination) {
+  if (shape.writes_memory) {
     edi = address_register(kEdi);
-    const Place at = l.linear(SegmentRegister::Es, edi, 0, shape.writes_memory ? Access::Write : Access::Read);
-    if (shape.writes_memory) {
-      l.store(at, width, source);
-    } else {
-      flags = l.flags_of(Op::Sub, width, source, l.load(at, width));
-    }
+    l.store(l.linear(SegmentRegister::Es, edi, 0, Access::Write), width, source);
+  } else if (shape.sets_flags) {
+    edi = address_register(kEdi);
+    flags = l.flags_of(Op::Sub, width, source, l.load(l.linear(SegmentRegister::Es, edi, 0, Access::Read), width));
   }
 
   const int64_t bytes = width / 8;
@@ -60,7 +60,7 @@ void lift_string(Lifter& l) {
   const V step = l.select_nz(direction, l.constant(-bytes), l.constant(bytes));
   if (esi != kNone) l.set_gpr(kEsi, address_width, l.lea(address_width, esi, step, 0, 0));
   if (edi != kNone) l.set_gpr(kEdi, address_width, l.lea(address_width, edi, step, 0, 0));
-  if (shape.reads_source && !shape.uses_destination) l.set_gpr(0, width, source);
+  if (edi == kNone) l.set_gpr(0, width, source);
   if (shape.sets_flags) l.set_flags(flags);
 
   if (repeated) {

@@ -8,6 +8,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 
 #ifndef CHRYSALIS_ORACLE_SERVER
 #error "CHRYSALIS_ORACLE_SERVER names the 32-bit server program"
@@ -90,6 +91,15 @@ Oracle::~Oracle() {
   stop();
   munmap(shared_, sizeof(Shared));
   close(memory_);
+}
+
+bool Oracle::has_umip() {
+  std::ifstream info("/proc/cpuinfo");
+  std::string word;
+  while (info >> word) {
+    if (word == "umip") return true;
+  }
+  return false;
 }
 
 bool Oracle::spawn() {

@@ -15,19 +15,20 @@ namespace chrysalis::oracle {
 /// A small fast generator with the same results on every platform.
 class Random {
  public:
-  explicit Random(uint64_t seed) : state_(seed * 0x9e3779b97f4a7c15u + 0x1234567) {}
-  uint64_t next() {  // splitmix64
-    uint64_t z = (state_ += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-  }
+  /// Seeds that are neighbours give unrelated sequences.
+  explicit Random(uint64_t seed) : state_(mix(seed + 0x1234567)) {}
+  uint64_t next() { return mix(state_ += 0x9e3779b97f4a7c15u); }  // splitmix64
   uint32_t word() { return static_cast<uint32_t>(next() >> 32); }
   /// 0 <= result < bound.
   uint32_t below(uint32_t bound) { return static_cast<uint32_t>((static_cast<uint64_t>(word()) * bound) >> 32); }
   bool one_in(uint32_t n) { return below(n) == 0; }
 
  private:
+  static uint64_t mix(uint64_t z) {
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+  }
   uint64_t state_;
 };
 
@@ -42,6 +43,13 @@ class Oracle {
   /// Runs cases [first, first + count) and fills in their outcomes. A case that hangs or kills the
   /// server is reported as such, and the rest still runs.
   void run(uint32_t first, uint32_t count);
+
+  /// Whether the processor refuses SGDT and its like to user mode, so that the kernel emulates them.
+  static bool has_umip();
+
+  /// Initial memory image `i`, to be filled in otherwise. Pages that guest code cannot write are taken from image 0
+  /// when the server starts; they stay as they are.
+  uint8_t (&image(unsigned i))[kPages][kPage] { return shared_->image[i]; }
 
   /// Selectors, initial memory images; after run(), page[] is what the last case left.
   const Shared& shared() const { return *shared_; }

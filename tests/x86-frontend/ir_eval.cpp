@@ -211,31 +211,17 @@ Pair evaluate_pure(const Inst& i, const uint64_t (&s)[4]) {
   }
 }
 
-/// Stores made so far, so that a fault can take them back.
-class UndoLog {
- public:
-  void write(uint8_t* at, uint8_t value) {
-    entries_.push_back({at, *at});
-    *at = value;
-  }
-  void undo() {
-    for (size_t i = entries_.size(); i-- > 0;) *entries_[i].at = entries_[i].old;
-  }
-
- private:
-  struct Entry { uint8_t* at; uint8_t old; };
-  std::vector<Entry> entries_;
-};
-
 }  // namespace
 
-EvalResult evaluate(const ir::Code& code, Machine& machine, Environment& environment) {
+EvalResult evaluate(const ir::Code& code, Machine& machine, Environment& environment, StoreLog& log) {
   const Machine before = machine;
   std::vector<uint64_t> value(code.next_value);
-  UndoLog log;
+  log.clear();
   EvalResult result;
   auto fault = [&](const Fault& f) {
+    result.stored_before_fault = !log.entries().empty();
     log.undo();
+    log.clear();
     machine = before;
     result.kind = EvalResult::Faulted;
     result.fault = f;
@@ -257,6 +243,7 @@ EvalResult evaluate(const ir::Code& code, Machine& machine, Environment& environ
       case Op::SetReg: machine.reg[i.aux] = i.aux < 8 ? static_cast<uint32_t>(s[0]) : s[0]; break;
       case Op::Load: case Op::LoadS: case Op::Store: case Op::ProbeWrite: {
         const bool write = i.op == Op::Store || i.op == Op::ProbeWrite;
+        environment.note_access(address, bytes);
         for (unsigned n = 0; n < bytes; ++n) {
           if (!(at[n] = environment.byte(address + n, write, f))) return fault(f);
         }
@@ -287,7 +274,7 @@ EvalResult evaluate(const ir::Code& code, Machine& machine, Environment& environ
         result.fault.error = static_cast<uint32_t>(i.imm);
         return result;
       case Op::Helper: {
-        const Environment::HelperResult h = environment.helper(static_cast<uint32_t>(i.imm), s, machine);
+        const Environment::HelperResult h = environment.helper(static_cast<uint32_t>(i.imm), s, machine, log);
         if (!h.ok) return fault(h.fault);
         define({h.value, h.flags});
         break;

@@ -2,6 +2,7 @@
 // the processor, and other executions with it. It shares no code with isa-host's semantics on purpose.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -22,6 +23,28 @@ struct Fault {
   uint32_t address = 0;      ///< CR2, for vector 14
 };
 
+/// The bytes that an evaluation stored, in order.
+class StoreLog {
+ public:
+  struct Entry {
+    uint8_t* at;
+    uint8_t before, after;
+    bool operator==(const Entry&) const = default;
+  };
+  void write(uint8_t* at, uint8_t value) {
+    entries_.push_back({at, *at, value});
+    *at = value;
+  }
+  void undo() {
+    for (std::size_t i = entries_.size(); i-- > 0;) *entries_[i].at = entries_[i].before;
+  }
+  void clear() { entries_.clear(); }
+  const std::vector<Entry>& entries() const { return entries_; }
+
+ private:
+  std::vector<Entry> entries_;
+};
+
 /// Guest memory, and what lies behind Op::Helper.
 class Environment {
  public:
@@ -34,7 +57,10 @@ class Environment {
     uint64_t flags = 0;
     Fault fault;
   };
-  virtual HelperResult helper(uint32_t id, const uint64_t (&source)[4], Machine& machine) = 0;
+  /// What a helper stores in guest memory goes through `log`.
+  virtual HelperResult helper(uint32_t id, const uint64_t (&source)[4], Machine& machine, StoreLog& log) = 0;
+  /// Called before each access to guest memory.
+  virtual void note_access(uint32_t address, unsigned bytes) = 0;
 };
 
 struct EvalResult {
@@ -47,9 +73,10 @@ struct EvalResult {
   uint32_t target = 0;
   ir::ExitKind exit = ir::ExitKind::Jump;
   Fault fault;
+  bool stored_before_fault = false;  ///< stores were dropped that some processors make before the fault
 };
 
-/// Evaluates `code` on `machine`. Stores take effect only if nothing faults.
-EvalResult evaluate(const ir::Code& code, Machine& machine, Environment& environment);
+/// Evaluates `code` on `machine`. Stores take effect, and stay in `log`, only if nothing faults.
+EvalResult evaluate(const ir::Code& code, Machine& machine, Environment& environment, StoreLog& log);
 
 }  // namespace chrysalis::test

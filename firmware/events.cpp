@@ -1,0 +1,117 @@
+// The host's events, as the monitor handles them: TLB misses, forbidden accesses, writes to predecoded code.
+#include "firmware/counters.h"
+#include "firmware/monitor.h"
+#include "firmware/paging.h"
+#include "firmware/panic.h"
+
+namespace chrysalis::fw {
+namespace {
+
+constexpr uint8_t kPageFault = 14, kMachineCheck = 18;
+
+uint64_t page_count_of_ram() { return host::mailbox().guest_ram_size >> isa::kPageShift; }
+
+}  // namespace
+
+Monitor::Resume Monitor::event() {
+  const auto cause = static_cast<isa::Cause>(host::read_special<isa::Special::Ecause>());
+  const uint32_t address = static_cast<uint32_t>(host::read_special<isa::Special::Eaddr>());
+  const uint64_t info = host::read_special<isa::Special::Einfo>();
+  switch (cause) {
+    case isa::Cause::TlbMiss: return tlb_miss(address, (info & isa::kInfoWrite) != 0);
+    case isa::Cause::GuestFault: return guest_fault(address, info);
+    case isa::Cause::TranslatedWrite: return translated_write(address, info);
+    // More stores than fit, or a device met with stores still gated: an interpreted instruction cannot be made
+    // shorter, but it may let go of its stores one by one.
+    case isa::Cause::StoreBufferFull:
+    case isa::Cause::DeviceAccess:
+      count(Counter::StoreBufferSteps);
+      abandon(Pending::StepCommitting);
+      return Resume::Abandon;
+    // Page tables that point to where no memory is.
+    case isa::Cause::ConcealedAccess:
+    case isa::Cause::BusError: return exception(kMachineCheck, 0);
+    case isa::Cause::Interrupt:
+    case isa::Cause::Sample:
+    case isa::Cause::PlatformReturn: return Resume::Repeat;
+    default: panic("an event that compiled firmware cannot cause", address);
+  }
+}
+
+/// Gives up the instruction in progress: none of its stores happens, its registers are not yet written.
+void Monitor::abandon(Pending pending) {
+  host::rollback();
+  const auto* u = static_cast<const Uop*>(scratch(base()).current);
+  if (u != nullptr) guest(ir::GuestReg::Eip) = u->eip;
+  from_ = nullptr;
+  indirect_ = false;
+  pending_ = pending;
+}
+
+Monitor::Resume Monitor::exception(uint8_t vector, uint32_t error_code) {
+  abandon(Pending::Exception);
+  vector_ = vector;
+  error_code_ = error_code;
+  return Resume::Abandon;
+}
+
+Monitor::Resume Monitor::page_fault(uint32_t address, uint32_t error_code) {
+  const Resume resume = exception(kPageFault, error_code);
+  context().cr2 = address;
+  return resume;
+}
+
+void Monitor::fill_tlb(uint32_t address, uint64_t physical_page, bool user, bool writable, bool dirty) {
+  isa::TlbEntry entry;
+  entry.virtual_page = address >> isa::kPageShift;
+  entry.physical_page = physical_page;
+  entry.flags = isa::kTlbValid | (user ? isa::kTlbUser : 0u) | (writable ? isa::kTlbWritable : 0u) | (dirty ? isa::kTlbDirty : 0u);
+  if (physical_page >= page_count_of_ram()) {
+    entry.flags |= isa::kTlbDevice;
+  } else {
+    entry.granules = cache_.granules(static_cast<uint32_t>(physical_page));
+    if (entry.granules != 0) {
+      entry.flags |= isa::kTlbTranslated;
+      count(Counter::TlbFillsTranslated);
+    }
+    if (writable && dirty) cache_.note_writable(static_cast<uint32_t>(physical_page));
+  }
+  host::tlb_write(entry);
+}
+
+Monitor::Resume Monitor::tlb_miss(uint32_t address, bool write) {
+  const Translation found = walk(address, write ? Access::Write : Access::Read, user_mode());
+  if (!found.ok) return page_fault(address, found.error);
+  count(Counter::TlbFills);
+  fill_tlb(address, found.physical_page, found.user, found.writable, found.dirty);
+  return Resume::Repeat;
+}
+
+/// The entry forbids what was tried. Either the page tables do as well: #PF. Or they have changed to allow more
+/// since the entry was written, or the page was clean: a new entry, and the instruction again.
+Monitor::Resume Monitor::guest_fault(uint32_t address, uint64_t info) {
+  const bool write = (info & isa::kInfoWrite) != 0;
+  const Translation found = walk(address, write ? Access::Write : Access::Read, user_mode());
+  if (!found.ok) return page_fault(address, found.error);
+  if ((info & isa::kInfoClean) != 0) count(Counter::DirtyFaults);
+  host::tlb_flush_page(address);
+  fill_tlb(address, found.physical_page, found.user, found.writable, found.dirty);
+  abandon(Pending::Nothing);
+  return Resume::Abandon;
+}
+
+/// The store hits predecoded code. That code goes, its granules open up, and the instruction is executed again
+/// on its own: if it lies in those granules itself, predecoding it would close them again.
+Monitor::Resume Monitor::translated_write(uint32_t address, uint64_t info) {
+  count(Counter::TranslatedWrites);
+  const uint32_t size = static_cast<uint32_t>(info & isa::kInfoSizeMask);
+  const uint32_t offset = address & (isa::kPageSize - 1);
+  const uint32_t in_page = offset + size <= isa::kPageSize ? size : static_cast<uint32_t>(isa::kPageSize) - offset;
+  const uint32_t page = static_cast<uint32_t>(info >> isa::kInfoPageShift);
+  cache_.invalidate(page, isa::granules_of(offset, in_page));
+  cache_.flush_tlb();  // whatever other addresses the page has
+  abandon(Pending::Step);
+  return Resume::Abandon;
+}
+
+}  // namespace chrysalis::fw

@@ -1,0 +1,229 @@
+// Host operations as the firmware uses them: the one place where core form and hosted form differ.
+//
+// Core form: custom-opcode instructions, as translator/ir/intrinsics.def numbers them; the image builder
+// turns each into its atom. Hosted form: calls into firmware/hosted/machine.h, which uses isa-host's
+// semantics. Everything else of the monitor is the same source in both.
+//
+// Order: guest accesses, commit and rollback keep their place among the firmware's own memory accesses;
+// the fault handler relies on what was stored before the access, and only that.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "firmware/abi.h"
+#include "isa-host/events.h"
+#include "isa-host/registers.h"
+#include "isa-host/tlb_entry.h"
+#include "translator/ir/intrinsics.h"
+#include "translator/ir/ir.h"
+
+#if defined(__riscv)
+#define FW_CORE_FORM 1
+#else
+#define FW_CORE_FORM 0
+#include "firmware/hosted/machine.h"
+#endif
+
+#define FW_INLINE inline __attribute__((always_inline))
+
+namespace chrysalis::fw::host {
+
+constexpr unsigned log2_bytes(unsigned width) { return width == 8 ? 0 : width == 16 ? 1 : width == 32 ? 2 : 3; }
+
+#if FW_CORE_FORM
+
+namespace detail {
+
+constexpr unsigned kCustom0 = 0x0b, kCustom1 = 0x2b, kCustom2 = 0x5b, kCustom3 = 0x7b;
+
+template <ir::Op op, unsigned width, bool flags>
+FW_INLINE uint64_t operate2(uint64_t a, uint64_t b) {
+  uint64_t result;
+  asm(".insn r %1, %2, %3, %0, %4, %5"
+      : "=r"(result)
+      : "i"(kCustom0), "i"(log2_bytes(width) | (flags ? 4u : 0u)), "i"(static_cast<unsigned>(op)), "r"(a), "r"(b));
+  return result;
+}
+template <ir::Op op, unsigned width, bool flags>
+FW_INLINE uint64_t operate1(uint64_t a) {
+  uint64_t result;
+  asm(".insn r %1, %2, %3, %0, %4, x0"
+      : "=r"(result)
+      : "i"(kCustom0), "i"(log2_bytes(width) | (flags ? 4u : 0u)), "i"(static_cast<unsigned>(op)), "r"(a));
+  return result;
+}
+/// `third` goes in through rd.
+template <ir::Op op, unsigned width, bool flags>
+FW_INLINE uint64_t operate3(uint64_t a, uint64_t b, uint64_t third) {
+  asm(".insn r %1, %2, %3, %0, %4, %5"
+      : "+r"(third)
+      : "i"(kCustom1), "i"(log2_bytes(width) | (flags ? 4u : 0u)), "i"(static_cast<unsigned>(op)), "r"(a), "r"(b));
+  return third;
+}
+template <bool right, unsigned width, bool flags>
+FW_INLINE uint64_t shift_double(uint64_t dest, uint64_t fill, uint64_t count, uint64_t old) {
+  asm(".insn r4 %1, %2, %3, %0, %4, %5, %6"
+      : "+r"(old)
+      : "i"(kCustom2), "i"(log2_bytes(width) | (flags ? 4u : 0u)), "i"(right ? 1 : 0), "r"(dest), "r"(fill), "r"(count));
+  return old;
+}
+
+template <ir::Op op, unsigned width, bool flags>
+FW_INLINE uint64_t operate(uint64_t s0, uint64_t s1, uint64_t s2, uint64_t s3) {
+  constexpr ir::OpInfo row = ir::info(op);
+  constexpr bool old = (row.effects & ir::kOldFlags) != 0;
+  if constexpr (op == ir::Op::Shld || op == ir::Op::Shrd) return shift_double<op == ir::Op::Shrd, width, flags>(s0, s1, s2, s3);
+  else if constexpr (op == ir::Op::SelectNz) return operate3<op, width, flags>(s1, s2, s0);
+  else if constexpr (row.sources == 3) return operate3<op, width, flags>(s0, s1, s2);
+  else if constexpr (row.sources == 2 && old) return operate3<op, width, flags>(s0, 0, s1);
+  else if constexpr (row.sources == 2) return operate2<op, width, flags>(s0, s1);
+  else return operate1<op, width, flags>(s0);
+}
+
+}  // namespace detail
+
+/// Value and flags results of a pure integer operation; sources in the order of the IR.
+template <ir::Op op, unsigned width>
+FW_INLINE uint64_t value(uint64_t s0, uint64_t s1 = 0, uint64_t s2 = 0, uint64_t s3 = 0) {
+  return detail::operate<op, width, false>(s0, s1, s2, s3);
+}
+template <ir::Op op, unsigned width>
+FW_INLINE uint64_t flags(uint64_t s0, uint64_t s1 = 0, uint64_t s2 = 0, uint64_t s3 = 0) {
+  return detail::operate<op, width, true>(s0, s1, s2, s3);
+}
+
+/// Guest accesses: through the TLB, modulo 2^32; stores are gated until commit().
+template <unsigned width>
+FW_INLINE uint64_t guest_load(uint64_t address) {
+  uint64_t result;
+  asm volatile(".insn r %1, %2, %3, %0, %4, x0"
+               : "=r"(result)
+               : "i"(detail::kCustom0), "i"(log2_bytes(width)), "i"(static_cast<unsigned>(ir::Op::Load)), "r"(address)
+               : "memory");
+  return result;
+}
+template <unsigned width>
+FW_INLINE uint64_t guest_load_signed(uint64_t address) {
+  uint64_t result;
+  asm volatile(".insn r %1, %2, %3, %0, %4, x0"
+               : "=r"(result)
+               : "i"(detail::kCustom0), "i"(log2_bytes(width)), "i"(static_cast<unsigned>(ir::Op::LoadS)), "r"(address)
+               : "memory");
+  return result;
+}
+template <unsigned width>
+FW_INLINE void guest_store(uint64_t address, uint64_t data) {
+  asm volatile(".insn r %0, %1, %2, x0, %3, %4" ::"i"(detail::kCustom0), "i"(log2_bytes(width)),
+               "i"(static_cast<unsigned>(ir::Op::Store)), "r"(address), "r"(data)
+               : "memory");
+}
+template <unsigned width>
+FW_INLINE void guest_probe_write(uint64_t address) {
+  asm volatile(".insn r %0, %1, %2, x0, %3, x0" ::"i"(detail::kCustom0), "i"(log2_bytes(width)),
+               "i"(static_cast<unsigned>(ir::Op::ProbeWrite)), "r"(address)
+               : "memory");
+}
+
+#define FW_INTRINSIC_FORM ".insn r 0x7b, 0, %[id], "
+// The first operand is a number, which stands where its register would.
+#define FW_INTRINSIC_NUMBER_FORM ".insn r 0x7b, 1, %[id], "
+#define FW_INTRINSIC_ID(name) [id] "i"(static_cast<unsigned>(ir::IntrinsicId::name))
+
+/// Releases the gated stores (volatile keeps their order; concealed memory is not concerned), counts `instructions` (0 or 1) completed guest instructions.
+template <unsigned instructions>
+FW_INLINE void commit() {
+  asm volatile(FW_INTRINSIC_NUMBER_FORM "x0, x%[number], x0" ::[number] "i"(instructions), FW_INTRINSIC_ID(Commit));
+}
+FW_INLINE void rollback() { asm volatile(FW_INTRINSIC_FORM "x0, x0, x0" ::FW_INTRINSIC_ID(Rollback) : "memory"); }
+FW_INLINE void platform(Service service) {
+  asm volatile(FW_INTRINSIC_FORM "x0, %0, x0" ::"r"(static_cast<uint64_t>(service)), FW_INTRINSIC_ID(Platform) : "memory");
+}
+template <isa::Special special>
+FW_INLINE uint64_t read_special() {
+  uint64_t result;
+  static_assert(static_cast<unsigned>(special) < 32);
+  asm volatile(FW_INTRINSIC_NUMBER_FORM "%0, x%[number], x0"
+               : "=r"(result)
+               : [number] "i"(static_cast<unsigned>(special)), FW_INTRINSIC_ID(ReadSpecial));
+  return result;
+}
+template <isa::Special special>
+FW_INLINE void write_special(uint64_t data) {
+  static_assert(static_cast<unsigned>(special) < 32);
+  asm volatile(FW_INTRINSIC_NUMBER_FORM "x0, x%[number], %0" ::"r"(data), [number] "i"(static_cast<unsigned>(special)),
+               FW_INTRINSIC_ID(WriteSpecial)
+               : "memory");
+}
+FW_INLINE void tlb_write(const isa::TlbEntry& entry) {
+  asm volatile(FW_INTRINSIC_FORM "x0, %0, %1" ::"r"(entry.word0()), "r"(entry.word1()), FW_INTRINSIC_ID(TlbWrite) : "memory");
+}
+FW_INLINE void tlb_flush() { asm volatile(FW_INTRINSIC_FORM "x0, x0, x0" ::FW_INTRINSIC_ID(TlbFlush) : "memory"); }
+FW_INLINE void tlb_flush_page(uint64_t address) {
+  asm volatile(FW_INTRINSIC_FORM "x0, %0, x0" ::"r"(address), FW_INTRINSIC_ID(TlbFlushPage) : "memory");
+}
+
+/// True if something asynchronous wants the monitor.
+FW_INLINE bool attention() { return read_special<isa::Special::Ipending>() != 0; }
+
+/// Guest memory by physical address, for page tables and code bytes. The platform guarantees RAM below
+/// Mailbox::guest_ram_size; callers check.
+FW_INLINE volatile uint8_t* physical(uint64_t address) { return reinterpret_cast<volatile uint8_t*>(address); }
+FW_INLINE Mailbox& mailbox() { return *reinterpret_cast<Mailbox*>(kMailboxAddress); }
+
+#else  // hosted form
+
+template <ir::Op op, unsigned width>
+FW_INLINE uint64_t value(uint64_t s0, uint64_t s1 = 0, uint64_t s2 = 0, uint64_t s3 = 0) {
+  return hosted::value<op, width>(s0, s1, s2, s3);
+}
+template <ir::Op op, unsigned width>
+FW_INLINE uint64_t flags(uint64_t s0, uint64_t s1 = 0, uint64_t s2 = 0, uint64_t s3 = 0) {
+  return hosted::flags<op, width>(s0, s1, s2, s3);
+}
+template <unsigned width>
+FW_INLINE uint64_t guest_load(uint64_t address) {
+  return hosted::machine().load<width>(static_cast<uint32_t>(address));
+}
+template <unsigned width>
+FW_INLINE uint64_t guest_load_signed(uint64_t address) {
+  const uint64_t data = hosted::machine().load<width>(static_cast<uint32_t>(address));
+  return static_cast<uint64_t>(static_cast<int64_t>(data << (64 - width)) >> (64 - width));
+}
+template <unsigned width>
+FW_INLINE void guest_store(uint64_t address, uint64_t data) {
+  hosted::machine().store<width>(static_cast<uint32_t>(address), data);
+}
+template <unsigned width>
+FW_INLINE void guest_probe_write(uint64_t address) {
+  hosted::machine().probe_write<width>(static_cast<uint32_t>(address));
+}
+template <unsigned instructions>
+FW_INLINE void commit() {
+  hosted::machine().commit(instructions);
+}
+FW_INLINE void rollback() { hosted::machine().rollback(); }
+FW_INLINE void platform(Service service) { hosted::machine().platform(service); }
+template <isa::Special special>
+FW_INLINE uint64_t read_special() {
+  return hosted::machine().read_special(special);
+}
+template <isa::Special special>
+FW_INLINE void write_special(uint64_t data) {
+  hosted::machine().write_special(special, data);
+}
+FW_INLINE void tlb_write(const isa::TlbEntry& entry) { hosted::machine().tlb_write(entry); }
+FW_INLINE void tlb_flush() { hosted::machine().tlb_flush(); }
+FW_INLINE void tlb_flush_page(uint64_t address) { hosted::machine().tlb_flush_page(static_cast<uint32_t>(address)); }
+FW_INLINE bool attention() { return hosted::machine().attention(); }
+FW_INLINE volatile uint8_t* physical(uint64_t address) { return hosted::machine().physical(address); }
+FW_INLINE Mailbox& mailbox() { return hosted::machine().mailbox(); }
+
+#endif
+
+FW_INLINE uint32_t physical_load_32(uint64_t address) { return *reinterpret_cast<volatile uint32_t*>(physical(address)); }
+FW_INLINE void physical_store_32(uint64_t address, uint32_t data) {
+  *reinterpret_cast<volatile uint32_t*>(physical(address)) = data;
+}
+
+}  // namespace chrysalis::fw::host

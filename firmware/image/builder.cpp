@@ -1,0 +1,221 @@
+#include "firmware/image/builder.h"
+
+#include <elf.h>
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+#include <map>
+
+#include "firmware/image/error.h"
+#include "firmware/image/program.h"
+#include "firmware/image/stubs.h"
+#include "translator/codegen.h"
+#include "translator/layout.h"
+
+namespace chrysalis::image {
+namespace {
+
+using translator::CodeLayout;
+
+class Builder {
+ public:
+  Builder(const ElfFile& elf, const isa::MachineDescription& machine, const BuildOptions& options)
+      : elf_(elf), machine_(machine), options_(options), program_(analyze(elf)) {}
+
+  Image run() {
+    compile_program();
+    image_.statistics.code_bytes = layout_.place(options_.code_base);
+    image_.code_begin = options_.code_base;
+    image_.code_end = options_.code_base + image_.statistics.code_bytes;
+    image_.reset = layout_.address(kLabelReset);
+    image_.event_vector = layout_.address(kLabelEvent);
+    image_.enter_translation = layout_.address(translator::kLabelEnterTranslation);
+    image_.leave_translation = layout_.address(kLabelLeaveTranslation);
+    add_code_segment();
+    add_data_segments();
+    add_ranges();
+    add_symbols();
+    image_.heap_begin = (std::max(image_.code_end, data_end_) + 0xfff) & ~uint64_t{0xfff};
+    return std::move(image_);
+  }
+
+ private:
+  uint32_t block_of(const std::string& symbol) {
+    const uint32_t block = program_.block_at(elf_.symbol(symbol));
+    if (block == kNoBlock) throw ImageError(symbol + " is not a function");
+    return block;
+  }
+
+  // -- code ------------------------------------------------------------------------------------------------
+
+  void compile_program() {
+    StubTargets targets;
+    const uint32_t start = block_of("fw_start"), event = block_of("fw_event");
+    targets.start = start;
+    targets.event = event;
+    targets.event_frame = elf_.symbol("fw_event_frame");
+    targets.event_stack_end = elf_.symbol("fw_event_stack_end");
+    targets.spill_slots = elf_.symbol("fw_spill_slots");
+    targets.event_spill_slots = elf_.symbol("fw_event_spill_slots");
+    add_stubs(machine_, targets, layout_);
+
+    want(start);
+    want(event);
+    for (const ElfRelocation& relocation : elf_.relocations) {
+      if (!elf_.code_section(relocation.address) && relocation.defined && elf_.code_section(relocation.target)) {
+        want(program_.block_at(relocation.target));
+      }
+    }
+    // Regions in the order of the program, except that what a region continues with comes right after it.
+    while (!wanted_.empty()) {
+      uint32_t next = wanted_.begin()->first;
+      while (next != kNoBlock && !done_.count(next)) next = compile_region(next);
+      if (next != kNoBlock) wanted_.erase(next);
+    }
+  }
+
+  void want(uint32_t block) {
+    if (block != kNoBlock && !done_.count(block)) wanted_[block] = true;
+  }
+
+  /// Compiles the region that starts at `head`; returns the block that had better follow.
+  uint32_t compile_region(uint32_t head) {
+    wanted_.erase(head);
+    done_[head] = true;
+    Superblock superblock = grow(program_, head, options_.superblocks);
+    lift(program_, superblock, region_);
+    for (const uint32_t target : superblock.targets) want(target);
+    translator::CompiledRegion compiled;
+    const translator::CompileStats stats = translator::compile(region_, machine_, options_.compile, compiled);
+    for (const uint32_t block : superblock.blocks) image_.statistics.riscv_instructions += program_.blocks[block].count;
+    ++image_.statistics.regions;
+    image_.statistics.molecules += stats.molecules;
+    image_.statistics.atoms += stats.atoms;
+    image_.statistics.spilled += stats.spilled;
+    const int64_t continues_at = superblock.continues_at == kNoBlock ? CodeLayout::kNoLabel : int64_t{superblock.continues_at};
+    layout_.add(head, std::move(compiled), continues_at);
+    return superblock.follows;
+  }
+
+  // -- the image -------------------------------------------------------------------------------------------
+
+  void add_code_segment() {
+    const std::vector<uint32_t> words = layout_.encode();
+    Segment segment{options_.code_base, std::vector<uint8_t>(words.size() * 4)};
+    std::memcpy(segment.bytes.data(), words.data(), segment.bytes.size());
+    image_.segments.push_back(std::move(segment));
+  }
+
+  uint64_t host_address(uint64_t address) const {
+    const uint32_t block = program_.block_at(address);
+    if (block == kNoBlock || !done_.count(block)) throw ImageError("a pointer to code that was not compiled");
+    return layout_.address(block);
+  }
+
+  void add_data_segments() {
+    for (const ElfSection& section : elf_.sections) {
+      if (!section.allocated || section.executable || section.size == 0) continue;
+      data_end_ = std::max(data_end_, section.address + section.size);
+      if (section.bytes.empty()) continue;  // concealed memory starts as zeros
+      Segment segment{section.address, section.bytes};
+      relocate(segment);
+      image_.segments.push_back(std::move(segment));
+    }
+    if (data_end_ > options_.code_base) throw ImageError("the firmware's data reach into the range of its host code");
+    publish("fw_enter_translation_address", image_.enter_translation);
+    publish("fw_leave_translation_address", image_.leave_translation);
+  }
+
+  void relocate(Segment& segment) {
+    for (const ElfRelocation& relocation : elf_.relocations) {
+      const uint64_t offset = relocation.address - segment.address;
+      if (relocation.address < segment.address || offset >= segment.bytes.size()) continue;
+      if (!relocation.defined || !elf_.code_section(relocation.target)) continue;
+      const uint64_t address = host_address(relocation.target);
+      const size_t size = relocation.type == R_RISCV_64 ? 8 : 4;
+      if (segment.bytes.size() - offset < size) throw ImageError("a relocation reaches over the end of its section");
+      std::memcpy(&segment.bytes[offset], &address, size);
+    }
+  }
+
+  /// Stores `value` in the 64-bit object `name`, if the firmware has it.
+  void publish(const std::string& name, uint64_t value) {
+    if (!elf_.has_symbol(name)) return;
+    const uint64_t address = elf_.symbol(name);
+    for (Segment& segment : image_.segments) {
+      if (address < segment.address || address - segment.address + 8 > segment.bytes.size()) continue;
+      std::memcpy(&segment.bytes[address - segment.address], &value, 8);
+      return;
+    }
+    throw ImageError(name + " must be an initialised object of 64 bits");
+  }
+
+  AccountMode mode_of(uint64_t address) const {
+    const ElfSection* section = elf_.code_section(address);
+    for (unsigned mode = 0; mode < static_cast<unsigned>(AccountMode::kCount); ++mode) {
+      const AccountMode candidate = static_cast<AccountMode>(mode);
+      if (section != nullptr && section->name == std::string(".text.") + name(candidate)) return candidate;
+    }
+    return AccountMode::Monitor;
+  }
+
+  /// Attributes all code: a range ends where the next region's begins, so that stubs count with the region
+  /// before them.
+  void add_ranges() {
+    std::map<std::string, uint32_t> index;
+    const auto function = [&](const std::string& name, AccountMode mode) {
+      const auto [entry, added] = index.emplace(name, static_cast<uint32_t>(image_.functions.size()));
+      if (added) image_.functions.push_back({name, mode});
+      return entry->second;
+    };
+    for (const CodeLayout::Extent& extent : layout_.extents()) {
+      uint32_t owner;
+      if (extent.label < 0) {
+        owner = function("(stubs)", AccountMode::Monitor);
+      } else {
+        const Block& block = program_.blocks[static_cast<size_t>(extent.label)];
+        const uint64_t address = program_.insts[block.first].address;
+        owner = function(program_.functions[block.function].name, mode_of(address));
+      }
+      if (!image_.ranges.empty() && image_.ranges.back().begin == extent.begin) image_.ranges.pop_back();
+      if (!image_.ranges.empty()) image_.ranges.back().end = extent.begin;
+      if (!image_.ranges.empty() && image_.ranges.back().function == owner) continue;
+      image_.ranges.push_back({extent.begin, extent.begin, owner});
+    }
+    if (!image_.ranges.empty()) image_.ranges.back().end = image_.code_end;
+  }
+
+  void add_symbols() {
+    for (const ElfSymbol& symbol : elf_.symbols) {
+      const bool wanted = symbol.type == STT_FUNC || symbol.type == STT_OBJECT;
+      if (!wanted || symbol.section == SHN_UNDEF || symbol.name.empty()) continue;
+      if (!elf_.code_section(symbol.address)) {
+        image_.symbols.push_back({symbol.name, symbol.address});
+        continue;
+      }
+      const uint32_t block = program_.block_at(symbol.address);
+      if (block != kNoBlock && done_.count(block)) image_.symbols.push_back({symbol.name, layout_.address(block)});
+    }
+    std::stable_sort(image_.symbols.begin(), image_.symbols.end(),
+                     [](const ImageSymbol& a, const ImageSymbol& b) { return a.address < b.address; });
+  }
+
+  const ElfFile& elf_;
+  const isa::MachineDescription& machine_;
+  const BuildOptions& options_;
+  Program program_;
+  translator::Region region_;
+  CodeLayout layout_;
+  Image image_;
+  std::map<uint32_t, bool> wanted_, done_;
+  uint64_t data_end_ = 0;
+};
+
+}  // namespace
+
+Image build_image(const ElfFile& elf, const isa::MachineDescription& machine, const BuildOptions& options) {
+  return Builder(elf, machine, options).run();
+}
+
+}  // namespace chrysalis::image

@@ -1,0 +1,197 @@
+#include "firmware/monitor.h"
+
+#include "firmware/counters.h"
+#include "firmware/descriptors.h"
+#include "firmware/fast_forms.h"
+#include "firmware/helper_call.h"
+#include "firmware/paging.h"
+#include "firmware/panic.h"
+
+namespace chrysalis::fw {
+
+Uop g_unlinked[1];
+JumpEntry g_jumps[kJumpEntries];
+
+namespace {
+
+using ir::GuestReg;
+
+constexpr uint64_t kTrapFlag = 0x100;
+constexpr uint8_t kDebug = 1, kPageFault = 14;
+
+RunFunction run_function(Interpreter interpreter) {
+  switch (interpreter) {
+    case Interpreter::DecodeDispatch: return run_switch;
+    case Interpreter::IndirectThreaded: return run_indirect;
+    case Interpreter::DirectThreaded: return run_direct;
+  }
+  panic("the mailbox names no interpreter", 0);
+}
+
+}  // namespace
+
+Monitor::Monitor()
+    : interpreter_(host::mailbox().interpreter),
+      form_(interpreter_ == Interpreter::DirectThreaded ? UopForm::Direct : UopForm::Coded),
+      run_(run_function(interpreter_)),
+      cache_(form_) {
+  g_unlinked[0] = Uop{};
+  if (form_ == UopForm::Direct) g_unlinked[0].run = find_plain(kUopUnlinked);
+  else g_unlinked[0].code = kUopUnlinked;
+  scratch(base()).zero = 0;
+}
+
+void Monitor::loop() {
+  stopped_ = false;
+  refresh_assumptions();  // the platform may have written the context
+  while (!stopped_) {
+    if (host::attention()) {
+      call_platform(Service::Attention);
+      if (stopped_) return;
+    }
+    const Pending pending = pending_;
+    if (pending == Pending::Exception) {
+      pending_ = Pending::Nothing;
+      deliver(vector_, error_code_, false);
+    } else if (pending != Pending::Nothing || interpreter_ == Interpreter::DecodeDispatch ||
+               (guest(GuestReg::SysFlags) & kTrapFlag) != 0) {
+      step();
+    } else {
+      run_block();
+    }
+  }
+}
+
+/// Finds and runs the block at EIP, and what it is linked to.
+void Monitor::run_block() {
+  const uint32_t eip = static_cast<uint32_t>(guest(GuestReg::Eip));
+  FetchFault fault;
+  Block* const block = cache_.find(eip, from_, fault);
+  from_ = nullptr;
+  if (block == nullptr) {
+    if (fault.vector == kPageFault) context().cr2 = fault.address;
+    deliver(fault.vector, fault.error, false);
+    return;
+  }
+  if (indirect_) jump_entry(eip) = {eip, block->first};
+  indirect_ = false;
+  run_(block->first, base());
+  left();
+}
+
+/// Executes the one instruction at EIP without caching it.
+void Monitor::step() {
+  const uint32_t eip = static_cast<uint32_t>(guest(GuestReg::Eip));
+  const bool traps = (guest(GuestReg::SysFlags) & kTrapFlag) != 0;
+  const bool committing = pending_ == Pending::StepCommitting;
+  pending_ = Pending::Nothing;
+  from_ = nullptr;
+  indirect_ = false;
+  Fetched fetched;
+  FetchFault fault;
+  if (!cache_.fetch(eip, fetched, fault)) {
+    if (fault.vector == kPageFault) context().cr2 = fault.address;
+    deliver(fault.vector, fault.error, false);
+    return;
+  }
+  if (fetched.unsupported) report_unsupported(eip);
+  count(Counter::Steps);
+  UopBuffer out{step_, step_ + sizeof step_ / sizeof step_[0]};
+  const uint32_t next = eip + fetched.length;
+  if (!convert(cache_.lifted(), eip, next, form_, committing, out).ends_block) append_jump(next, form_, out);
+  run_(step_, base());
+  left();
+  // SDM Vol. 3, 17.3.1.4: a single-step trap follows the instruction; TF counts as it was before. An
+  // exception or interrupt that the instruction raised comes first, and its gate clears TF.
+  if (traps && pending_ == Pending::Nothing && !delivered_) deliver(kDebug, 0, false);
+}
+
+/// Brings EIP up to date and does what the interpreter left for.
+void Monitor::left() {
+  const auto* u = static_cast<const Uop*>(scratch(base()).left_by);
+  delivered_ = false;
+  switch (static_cast<Leave>(scratch(base()).reason)) {
+    case Leave::Exit:
+      guest(GuestReg::Eip) = static_cast<uint32_t>(u->imm);
+      from_ = cache_.owns(u) ? const_cast<Uop*>(u) : nullptr;
+      break;
+    case Leave::Indirect: indirect_ = true; break;
+    case Leave::Mode: refresh_assumptions(); break;
+    case Leave::Trap:
+      host::rollback();
+      guest(GuestReg::Eip) = u->eip;
+      deliver(static_cast<uint8_t>(u->d), static_cast<uint32_t>(u->imm), false);
+      break;
+    case Leave::SoftInt:
+      host::mailbox().instruction = u->eip;
+      deliver(static_cast<uint8_t>(u->d), 0, true);
+      break;
+    case Leave::Raise:
+      host::rollback();
+      pending_ = Pending::Nothing;
+      deliver(vector_, error_code_, false);
+      break;
+    case Leave::Poll:
+      guest(GuestReg::Eip) = static_cast<uint32_t>(u->imm);
+      break;
+  }
+}
+
+void Monitor::deliver(uint8_t vector, uint32_t error_code, bool software) {
+  Mailbox& mailbox = host::mailbox();
+  delivered_ = true;
+  from_ = nullptr;
+  indirect_ = false;
+  mailbox.vector = vector;
+  mailbox.error_code = error_code;
+  mailbox.is_software_interrupt = software;
+  count(vector == kPageFault && !software ? Counter::PageFaults : Counter::Exceptions);
+  call_platform(Service::GuestException);
+}
+
+/// Calls the platform with a precise context and does what its reply asks.
+void Monitor::call_platform(Service service) {
+  Mailbox& mailbox = host::mailbox();
+  mailbox.reply = 0;
+  mailbox.invalid_count = 0;
+  host::platform(service);
+  const uint32_t reply = mailbox.reply;
+  if ((reply & kReplyStop) != 0) stopped_ = true;
+  if ((reply & kReplyInvalidateAll) != 0) {
+    cache_.clear();
+    cache_.remap();
+  } else if ((reply & kReplyInvalidateCode) != 0) {
+    for (uint32_t i = 0; i < mailbox.invalid_count; ++i) cache_.invalidate(mailbox.invalid_page[i], ~0u);
+  }
+  if ((reply & kReplyFlushTlb) != 0) {
+    cache_.flush_tlb();
+    cache_.remap();
+  }
+  refresh_assumptions();
+}
+
+/// Tells the lifter what holds of the guest's segments now, and the hardware the guest's privilege.
+void Monitor::refresh_assumptions() {
+  x86::LiftOptions options{0, 0, 0};
+  for (unsigned i = 0; i < 6; ++i) {
+    const uint32_t selector = static_cast<uint32_t>(context().slot[static_cast<unsigned>(GuestReg::EsSel) + i]);
+    const uint8_t bit = static_cast<uint8_t>(1u << i);
+    // FS and GS hold the thread's base: assuming 0 while it is 0 would double the predecoded code.
+    if (i < 4 && context().slot[static_cast<unsigned>(GuestReg::EsBase) + i] == 0) options.flat_segments |= bit;
+    Descriptor found;
+    if (is_null(selector)) options.unreadable_segments |= bit;
+    else if (find_descriptor(selector, found) && !found.writable()) options.unwritable_segments |= bit;
+  }
+  cache_.set_options(options);
+  host::write_special<isa::Special::UserMode>(user_mode() ? 1 : 0);
+}
+
+void Monitor::raise(uint8_t vector, uint32_t error_code) {
+  vector_ = vector;
+  error_code_ = error_code;
+  pending_ = Pending::Exception;
+}
+
+void raise_exception(uint8_t vector, uint32_t error_code) { monitor().raise(vector, error_code); }
+
+}  // namespace chrysalis::fw

@@ -1,0 +1,81 @@
+// The monitor: what runs when no guest instruction does. Boots from the mailbox, keeps the interpreter
+// supplied with predecoded code, handles the host's events, and delivers x86 exceptions to the platform.
+//
+// State of the guest lives in Mailbox::context. Between instructions it is complete and precise; EIP is kept
+// up to date only when the interpreter has left.
+#pragma once
+
+#include <cstdint>
+
+#include "firmware/block_cache.h"
+#include "firmware/host.h"
+#include "firmware/uop.h"
+
+namespace chrysalis::fw {
+
+/// How the interpreters execute; firmware/interpreters.cpp and firmware/direct_plain.cpp.
+using RunFunction = void (*)(const Uop* first, char* base);
+void run_switch(const Uop* first, char* base);
+void run_indirect(const Uop* first, char* base);
+void run_direct(const Uop* first, char* base);
+
+class Monitor {
+ public:
+  Monitor();
+
+  /// Executes the guest until the platform says stop.
+  void loop();
+
+  /// An event of the host, from fw_event(). Returns if the interrupted molecule is to be repeated; otherwise
+  /// the instruction in progress is abandoned, and what remains to be done about it is recorded.
+  enum class Resume : uint8_t { Repeat, Abandon };
+  Resume event();
+
+  /// See raise_exception() in helper_call.h.
+  void raise(uint8_t vector, uint32_t error_code);
+
+ private:
+  /// What the loop does next, before it executes anything.
+  enum class Pending : uint8_t {
+    Nothing,
+    Step,          ///< one instruction, uncached: its own code lies where it writes
+    StepCommitting,  ///< one instruction, each store released at once
+    Exception,     ///< vector_, error_code_; the instruction at EIP has done nothing
+  };
+
+  void step();
+  void run_block();
+  void left();
+  void deliver(uint8_t vector, uint32_t error_code, bool software);
+  void call_platform(Service service);
+  void refresh_assumptions();
+  void abandon(Pending pending);
+  Resume tlb_miss(uint32_t address, bool write);
+  Resume guest_fault(uint32_t address, uint64_t info);
+  Resume translated_write(uint32_t address, uint64_t info);
+  Resume page_fault(uint32_t address, uint32_t error_code);
+  void fill_tlb(uint32_t address, uint64_t physical_page, bool user, bool writable, bool dirty);
+  Resume exception(uint8_t vector, uint32_t error_code);
+
+  GuestContext& context() { return host::mailbox().context; }
+  uint64_t& guest(ir::GuestReg reg) { return context().slot[static_cast<unsigned>(reg)]; }
+  char* base() { return reinterpret_cast<char*>(context().slot); }
+
+  const Interpreter interpreter_;
+  const UopForm form_;
+  const RunFunction run_;
+  BlockCache cache_;
+  Pending pending_ = Pending::Nothing;
+  uint8_t vector_ = 0;
+  uint32_t error_code_ = 0;
+  bool stopped_ = false;
+  bool delivered_ = false;   ///< since the interpreter left last
+  Uop* from_ = nullptr;      ///< the exit that leads to the next block
+  bool indirect_ = false;    ///< an indirect exit leads there
+  Uop step_[kMaxUopsPerInstruction + 8];
+};
+
+/// The one monitor; valid after boot.
+Monitor& monitor();
+
+}  // namespace chrysalis::fw

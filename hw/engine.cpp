@@ -1,0 +1,519 @@
+#include "hw/engine.h"
+
+#include <algorithm>
+
+#include "isa-host/codec.h"
+
+namespace chrysalis::hw {
+
+using isa::Cause;
+using isa::Special;
+
+namespace {
+
+Charge charge_of(Cause cause) {
+  if (cause == Cause::AliasFault) return Charge::Alias;
+  return isa::rolls_back(cause) ? Charge::Rollback : Charge::Event;
+}
+
+}  // namespace
+
+/// Instruction misses on their way to the second level: stores that drain before them go first.
+class Engine::FetchPath final : public LineSource {
+ public:
+  explicit FetchPath(Engine& engine) : engine_(engine) {}
+  Reply fill(bool instruction, uint64_t line, uint32_t bytes, Cycle received) override {
+    engine_.data_.drain_to(received - 1);
+    return engine_.surroundings_.fill(instruction, line, bytes, received);
+  }
+  void write_back(uint64_t line, uint32_t bytes, Cycle received) override {
+    engine_.surroundings_.write_back(line, bytes, received);
+  }
+
+ private:
+  Engine& engine_;
+};
+
+Engine::Engine(const CoreParameters& parameters, isa::PhysicalMemory& memory, Surroundings& surroundings)
+    : parameters_(parameters),
+      surroundings_(surroundings),
+      memory_(memory),
+      marks_(parameters.config.concealed_base, parameters.config.concealed_size),
+      bus_(memory, marks_, *this),
+      core_(parameters_.config, bus_),
+      fetch_path_(std::make_unique<FetchPath>(*this)),
+      fetch_(parameters.l1i, *fetch_path_),
+      data_(parameters.data, surroundings),
+      code_(parameters_.config.machine, memory, marks_, parameters.l1i.line, account_) {
+  // Past the last molecule of concealed memory, and wherever else no code can be.
+  for (Decoded* place : {&nowhere_, &end_of_memory_}) {
+    place->flags = kFaulty;
+    place->account = &account_[Mode::Firmware];
+  }
+  end_of_memory_.address = parameters.config.concealed_base + parameters.config.concealed_size;
+  end_of_memory_.fault = {Cause::IllegalMolecule, end_of_memory_.address,
+                          static_cast<uint64_t>(isa::CodecError::Misaligned)};
+  reset();
+}
+
+Engine::~Engine() = default;
+
+void Engine::reset() {
+  core_.reset();
+  fetch_.reset();
+  data_.reset();
+  // Whoever resets may have loaded another program.
+  code_.written(parameters_.config.concealed_base, parameters_.config.concealed_size);
+  account_ = Account{};
+  statistics_ = Statistics{};
+  current_ = go(core_.pc);
+  redirected_to_ = current_;
+  up_ = 0;
+  ready_already_ = false;
+  quiet_until_ = 0;
+  attend_from_ = 0;
+  std::fill(std::begin(outstanding_), std::end(outstanding_), 0);
+  std::fill(std::begin(ready_), std::end(ready_), 0);
+  div_free_ = fp_div_free_ = answered_ = last_sample_ = 0;
+  release_count_ = gated_before_ = 0;
+  bus_.access_count = bus_.gated_stores = 0;
+  bus_.forwarded = 0;
+  stop_requested_ = false;
+}
+
+uint64_t Engine::molecule_count() const {
+  uint64_t count = 0;
+  for (const ModeAccount& mode : account_.mode) count += mode[Charge::Issue];
+  return count;
+}
+
+uint64_t Engine::atom_count() const {
+  uint64_t count = 0;
+  for (const ModeAccount& mode : account_.mode) count += mode.atoms;
+  return count;
+}
+
+void Engine::memory_written(uint64_t address, uint64_t size) {
+  code_.written(address, size);
+  for (uint64_t line = fetch_.line_of(address); line < address + size; line += fetch_.line_size()) {
+    fetch_.invalidate(line);
+  }
+}
+
+// -- the loop ------------------------------------------------------------------------------------------------
+
+RunEnd Engine::run(const RunLimits& limits) {
+  limits_ = limits;
+  limit_reached_ = core_.special_ref(Special::Gcount) >= limits.instructions;
+  core_.stopped = false;
+  attend_from_ = 0;
+
+  Decoded* molecule = current_;
+  Cycle now = up_;
+  if (ready_already_) {
+    ready_already_ = false;
+    goto ready;
+  }
+  for (;;) {
+    if (molecule->line != fetch_.buffered_line()) now = fetch(*molecule, now);
+    if (((molecule->waits_for[0] & outstanding_[0]) | (molecule->waits_for[1] & outstanding_[1])) != 0) {
+      now = wait_for_registers(molecule->waits_for, *molecule->account, now);
+    }
+    if ((molecule->flags & (kSerialises | kIterative)) != 0) now = wait_for_rarer_things(*molecule, now);
+  ready:
+    if (now >= attend_from_) {
+      const Attention attention = attend(*molecule, now);
+      if (attention == Attention::End) {
+        current_ = molecule;
+        up_ = now;
+        ready_already_ = true;
+        return why_ended(now);
+      }
+      if (attention == Attention::Event) {
+        now = take_event(*molecule, now);
+        molecule = current_;
+        continue;
+      }
+    }
+
+    bus_.now = now;
+    core_.next_pc = molecule->end;
+    Decoded* next = molecule->next;
+    ModeAccount& account = *molecule->account;
+    const uint8_t flags = molecule->flags;
+    Cycle penalty = 0;
+    if (flags == 0) {
+      const Step* step = molecule->steps;
+      for (const Step* end = step + molecule->count; step != end; ++step) step->run(core_, step->atom);
+    } else {
+      if (!run_steps(*molecule)) {
+        now = take_event(*molecule, now);
+        molecule = current_;
+        continue;
+      }
+      if (answered_ > now) {
+        account[Charge::Device] += answered_ - now;
+        now = answered_;
+      }
+      if ((flags & kAccesses) != 0) now = issue_accesses(*molecule, now);
+      if ((flags & kBranches) != 0 && core_.next_pc != molecule->end) {
+        next = core_.next_pc == molecule->target_address ? molecule->target : redirect(*molecule, core_.next_pc);
+        redirected_to_ = next;
+        penalty = molecule->redirect_penalty;
+        ++statistics_.branches_taken;
+      }
+      if ((flags & kIterative) != 0) occupy_units(*molecule, now);
+      if ((flags & kEndsSpecially) != 0) {
+        ++account[Charge::Issue];
+        account.atoms += molecule->count;
+        current_ = next;
+        now = finish(*molecule, now, penalty);
+        molecule = current_;
+        if (core_.stopped) {
+          up_ = now;
+          return RunEnd::Platform;
+        }
+        continue;
+      }
+      account[Charge::Branch] += penalty;
+    }
+    for (unsigned i = 0; i < molecule->late_count; ++i) {
+      const LateResult& late = molecule->late[i];
+      set_ready(late.reg, now + late.latency, Source::Atom);
+    }
+    ++account[Charge::Issue];
+    account.atoms += molecule->count;
+    now += 1 + penalty;
+    molecule = next;
+  }
+}
+
+RunEnd Engine::why_ended(Cycle now) const {
+  if (limit_reached_) return RunEnd::Instructions;
+  return now >= limits_.cycles ? RunEnd::Cycles : RunEnd::Stopped;
+}
+
+/// Runs a molecule that has flags. False: it has raised an event and nothing of it has happened.
+bool Engine::run_steps(Decoded& molecule) {
+  if ((molecule.flags & (kCareful | kFaulty)) != 0) {
+    if ((molecule.flags & kFaulty) != 0) {
+      core_.event = molecule.fault;
+      return false;
+    }
+    gated_before_ = core_.stores.size();
+    return isa::execute_carefully(core_, *molecule.careful) || core_.event.cause == Cause::PlatformReturn;
+  }
+  const Step* step = molecule.steps;
+  const Step* const end = step + molecule.count;
+  if (molecule.faulting != 0) {
+    gated_before_ = core_.stores.size();
+    if (molecule.faulting > 1) return run_memory_steps(molecule);
+    step->run(core_, step->atom);
+    if (core_.event.cause != Cause::None) return false;
+    ++step;
+  }
+  for (; step != end; ++step) step->run(core_, step->atom);
+  return true;
+}
+
+/// The same for several atoms that can raise events, in an order in which none reads another's result.
+bool Engine::run_memory_steps(Decoded& molecule) {
+  struct Old {
+    uint64_t value;
+    isa::V128 vector;
+  };
+  Old old[isa::kMaxWords];
+  isa::AliasUnit alias(0);
+  if (molecule.protects) alias = core_.alias;
+  for (unsigned i = 0; i < molecule.count; ++i) {
+    const Step& step = molecule.steps[i];
+    const unsigned reg = step.destination;
+    if (reg < isa::kFpFile) {
+      old[i].value = core_.r[reg];
+    } else if (reg != kNoRegister) {
+      old[i].vector = core_.v[reg - isa::kFpFile];
+    }
+    bus_.destination = static_cast<uint8_t>(reg);
+    step.run(core_, step.atom);
+    if (i >= molecule.faulting || core_.event.cause == Cause::None) continue;
+    for (unsigned done = i; done-- > 0;) {
+      const unsigned written = molecule.steps[done].destination;
+      if (written < isa::kFpFile) {
+        core_.r[written] = old[done].value;
+      } else if (written != kNoRegister) {
+        core_.set_v(written - isa::kFpFile, old[done].vector);
+      }
+    }
+    core_.stores.drop(gated_before_);
+    if (molecule.protects) core_.alias = alias;
+    return false;
+  }
+  return true;
+}
+
+// -- before the issue -------------------------------------------------------------------------------------------
+
+Cycle Engine::fetch(Decoded& molecule, Cycle now) {
+  if (&molecule == &nowhere_ || &molecule == &end_of_memory_) return now;
+  if (molecule.line == Decoded::kUndecoded) {
+    code_.decode(molecule);
+    if (molecule.next == nullptr) molecule.next = &end_of_memory_;
+    if (molecule.line == fetch_.buffered_line()) return now;
+  }
+  const bool redirected = redirected_to_ == &molecule;
+  redirected_to_ = nullptr;
+  return fetch_.fetch(molecule.address, molecule.bytes, redirected, now, molecule.account->cycles);
+}
+
+/// Rules O2 and O3 for the registers of `mask`, integer ones first, in the order of their numbers.
+Cycle Engine::wait_for_registers(const uint64_t* mask, ModeAccount& account, Cycle now) {
+  static constexpr Charge kCharge[] = {Charge::Operand, Charge::DataL2, Charge::DataMemory};
+  for (unsigned file = 0; file < 2; ++file) {
+    for (uint64_t bits = mask[file] & outstanding_[file]; bits != 0; bits &= bits - 1) {
+      const unsigned reg = 64 * file + static_cast<unsigned>(__builtin_ctzll(bits));
+      if (ready_[reg] <= now) continue;
+      account[kCharge[static_cast<unsigned>(source_[reg])]] += ready_[reg] - now;
+      now = ready_[reg];
+    }
+    outstanding_[file] &= ~mask[file];
+  }
+  return now;
+}
+
+/// Rules O4 and X2.
+Cycle Engine::wait_for_rarer_things(const Decoded& molecule, Cycle now) {
+  if ((molecule.flags & kSerialises) != 0) {
+    static constexpr uint64_t kAll[] = {~uint64_t{0}, ~uint64_t{0}};
+    now = wait_for_registers(kAll, *molecule.account, now);
+  }
+  const auto wait = [&](uint8_t cycles, Cycle free) {
+    if (cycles == 0 || free <= now) return;
+    (*molecule.account)[Charge::Unit] += free - now;
+    now = free;
+  };
+  wait(molecule.div_cycles, div_free_);
+  wait(molecule.fp_div_cycles, fp_div_free_);
+  return now;
+}
+
+void Engine::occupy_units(const Decoded& molecule, Cycle now) {
+  if (molecule.div_cycles != 0) div_free_ = now + molecule.div_cycles;
+  if (molecule.fp_div_cycles != 0) fp_div_free_ = now + molecule.fp_div_cycles;
+}
+
+// -- memory atoms ---------------------------------------------------------------------------------------------------
+
+Cycle Engine::issue_accesses(const Decoded& molecule, Cycle now) {
+  if (bus_.gated_stores == 0) {
+    if (bus_.access_count == 0) return now;
+    const DataAccess& only = bus_.accesses[0];
+    if (bus_.access_count == 1 && only.kind != DataUse::Prefetch &&
+        data_.hit(only.address, only.size, only.kind == DataUse::Store, now)) {
+      bus_.access_count = 0;
+      if (only.kind == DataUse::Load) set_ready(molecule.load_register, now + parameters_.data.load_latency, Source::Atom);
+      return now;
+    }
+  } else if (bus_.access_count == 0 && data_.has_room(core_.stores.size() + release_count_)) {
+    bus_.gated_stores = 0;
+    return now;
+  }
+  return issue_slowly(molecule, now);
+}
+
+Cycle Engine::issue_slowly(const Decoded& molecule, Cycle now) {
+  DataAccess* const accesses = bus_.accesses;
+  unsigned count = 0;
+  for (unsigned i = 0; i < bus_.access_count; ++i) {
+    DataAccess& access = accesses[count];
+    access = accesses[i];
+    if (access.kind == DataUse::Load && (molecule.memory_atoms == 1 || molecule.faulting <= 1)) {
+      access.destination = molecule.load_register;
+    }
+    if (memory_.ram(access.address, access.size) == nullptr) {  // a device: it has answered already (rule D11)
+      if (access.kind == DataUse::Load) set_ready(access.destination, now + parameters_.data.load_latency, Source::Atom);
+      continue;
+    }
+    access.latency = parameters_.data.load_latency;
+    access.forwarded = access.guest && in_store_buffer(access);
+    ++count;
+  }
+  const unsigned gated = core_.stores.size() + release_count_;
+  const bool stores = bus_.gated_stores != 0;
+  bus_.access_count = bus_.gated_stores = 0;
+  now = data_.issue(accesses, count, gated, stores, now, molecule.account->cycles);
+
+  for (unsigned i = 0; i < count; ++i) {
+    DataAccess& access = accesses[i];
+    if (access.kind != DataUse::Load) continue;
+    if (i + 1 < count && accesses[i + 1].kind == DataUse::Load && accesses[i + 1].destination == access.destination &&
+        access.destination != kNoRegister) {
+      // The pieces of a load across two pages: rules D2 and D3 for bytes in two lines.
+      const DataAccess& second = accesses[++i];
+      if (second.ready > access.ready) {
+        access.ready = second.ready;
+        access.level = second.level;
+      }
+      access.ready = std::max<Cycle>(access.ready, now + access.latency + 1);
+    }
+    const Source source = access.level == Level::L1   ? Source::Atom
+                          : access.level == Level::L2 ? Source::L2
+                                                      : Source::Memory;
+    set_ready(access.destination, access.ready, source);
+  }
+  return now;
+}
+
+/// Rule D9: whether every byte of the load is gated, by a store of an earlier molecule, or not yet drained.
+bool Engine::in_store_buffer(const DataAccess& access) const {
+  uint32_t covered = 0;
+  for (unsigned i = 0; i < gated_before_; ++i) {
+    const isa::GatedStore& store = core_.stores[i];
+    for (uint32_t byte = 0; byte < access.size; ++byte) {
+      if (access.address + byte - store.address < store.size) covered |= 1u << byte;
+    }
+  }
+  return data_.covers(access.address, access.size, covered);
+}
+
+// -- after the issue ---------------------------------------------------------------------------------------------------
+
+/// Completes a molecule that ends in a commit, rollback or serialising atom and that issued in `now`; its
+/// branch, if any, redirects with `penalty`. Sets current_ if it leads elsewhere; returns when that comes up.
+Cycle Engine::finish(Decoded& molecule, Cycle now, Cycle penalty) {
+  ModeAccount& account = *molecule.account;
+  for (unsigned i = 0; i < molecule.late_count; ++i) {
+    set_ready(molecule.late[i].reg, now + molecule.late[i].latency, Source::Atom);
+  }
+  for (unsigned i = 0; i < release_count_; ++i) data_.release(releases_[i].address, releases_[i].size, now);
+  release_count_ = 0;
+  if ((molecule.flags & kSerialises) != 0) {
+    // `eret` is the branch among them. Any may have changed what attend() looks for.
+    account[(molecule.flags & kBranches) != 0 ? Charge::Event : Charge::Branch] += penalty;
+    if (core_.event.cause != Cause::None) return take_event(molecule, now);
+    look_ahead();
+  } else {
+    account[Charge::Branch] += penalty;
+  }
+  if ((molecule.flags & kRollsBack) != 0) {
+    const Cycle cost = parameters_.config.machine.rollback_penalty;
+    account[Charge::Rollback] += cost;
+    penalty += cost;
+    redirected_to_ = current_;
+  }
+  return now + 1 + penalty;
+}
+
+/// Enters the handler of core_.event, raised by `molecule` in `now`, with current_; returns when it comes up.
+Cycle Engine::take_event(Decoded& molecule, Cycle now) {
+  const Cause cause = core_.event.cause;
+  const isa::MachineDescription& machine = parameters_.config.machine;
+  ++statistics_.events[static_cast<unsigned>(cause)];
+  bus_.access_count = bus_.gated_stores = 0;
+  core_.pc = molecule.address;
+  core_.enter_event();
+  const Cycle penalty = machine.event_penalty + (isa::rolls_back(cause) ? machine.rollback_penalty : 0);
+  // A molecule that has issued has been charged for its cycle already.
+  const Cycle own = cause == Cause::PlatformReturn ? 0 : 1;
+  (*molecule.account)[charge_of(cause)] += own + penalty;
+  current_ = go(core_.pc);
+  redirected_to_ = current_;
+  look_ahead();
+  return now + 1 + penalty;
+}
+
+Decoded* Engine::go(uint64_t address) {
+  if (Decoded* molecule = code_.find(address)) return molecule;
+  nowhere_.address = address;
+  nowhere_.fault = {Cause::IllegalMolecule, address, static_cast<uint64_t>(isa::CodecError::Misaligned)};
+  return &nowhere_;
+}
+
+/// The molecule at `address`, to which `molecule` has branched: remembered, since it is likely to do so again.
+Decoded* Engine::redirect(Decoded& molecule, uint64_t address) {
+  Decoded* target = go(address);
+  if (target != &nowhere_) {
+    molecule.target = target;
+    molecule.target_address = address;
+  }
+  return target;
+}
+
+// -- what comes between molecules -----------------------------------------------------------------------------------------
+
+Engine::Attention Engine::attend(const Decoded& molecule, Cycle now) {
+  if (limit_reached_ || stop_requested_ || now >= limits_.cycles) {
+    stop_requested_ = false;
+    return Attention::End;
+  }
+  if (now > quiet_until_ || quiet_until_ == 0) {
+    ++statistics_.synchronisations;
+    up_ = now;
+    quiet_until_ = surroundings_.synchronise(now);
+    bus_.lines = surroundings_.interrupt_lines();
+  }
+  bus_.now = now;
+  core_.pc = molecule.address;
+  if (core_.special_ref(Special::Imask) != 0 && core_.poll_interrupts(sample_due(now))) return Attention::Event;
+  look_ahead();
+  return Attention::None;
+}
+
+/// Sets attend_from_: the first cycle in which anything but the next molecule may have to be looked at.
+void Engine::look_ahead() {
+  Cycle from = std::min(quiet_until_, kNever - 1) + 1;
+  from = std::min(from, limits_.cycles);
+  if (core_.special_ref(Special::Imask) != 0) {
+    if (bus_.lines != 0) from = 0;
+    if (const Cycle compare = core_.special_ref(Special::TimerCompare)) from = std::min(from, compare);
+    const Cycle period = core_.special_ref(Special::SamplePeriod);
+    if (period != 0 && period < kNever - last_sample_) from = std::min(from, last_sample_ + period);
+  }
+  attend_from_ = limit_reached_ ? 0 : from;
+}
+
+/// Rule T4. A sample that is due in the cycle of an interrupt is lost.
+bool Engine::sample_due(Cycle now) {
+  const Cycle period = core_.special_ref(Special::SamplePeriod);
+  if (period == 0 || (core_.special_ref(Special::Features) & isa::kFeatureSampling) == 0) return false;
+  if (now - last_sample_ < period) return false;
+  last_sample_ = now;
+  return true;
+}
+
+// -- EngineHooks -------------------------------------------------------------------------------------------------------------
+
+bool Engine::device(bool write, uint64_t physical, unsigned size, uint8_t* bytes) {
+  ++statistics_.device_accesses;
+  Cycle answered = bus_.now;
+  const bool ok = surroundings_.device_access(write, physical, size, bytes, bus_.now, answered);
+  answered_ = std::max(answered_, answered);
+  // The device may raise or lower a line from this cycle on.
+  quiet_until_ = bus_.now;
+  attend_from_ = 0;
+  return ok;
+}
+
+void Engine::commit(unsigned guest_instructions) {
+  const unsigned count = core_.stores.size();
+  for (unsigned i = 0; i < count; ++i) {
+    const isa::GatedStore& store = core_.stores[i];
+    if (!store.device) releases_[release_count_++] = {store.address, store.size};
+  }
+  statistics_.guest_stores += count;
+  statistics_.gated_peak = std::max<uint64_t>(statistics_.gated_peak, count);
+  if (core_.special_ref(Special::Gcount) + guest_instructions < limits_.instructions) return;
+  limit_reached_ = true;
+  attend_from_ = 0;
+}
+
+void Engine::rollback() {
+  // Events that roll back are counted by cause.
+  if (core_.event.cause == Cause::None) ++statistics_.rollback_atoms;
+}
+
+isa::PlatformResult Engine::platform(uint32_t service) {
+  up_ = bus_.now;
+  return surroundings_.service(service, bus_.now);
+}
+
+}  // namespace chrysalis::hw

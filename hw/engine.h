@@ -1,0 +1,162 @@
+// The core's engine: executes predecoded molecules and computes when each of them issues.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "hw/account.h"
+#include "hw/code_map.h"
+#include "hw/data_side.h"
+#include "hw/engine_bus.h"
+#include "hw/fetch_side.h"
+#include "hw/parameters.h"
+#include "hw/surroundings.h"
+#include "hw/types.h"
+
+namespace chrysalis::hw {
+
+/// How far a run may go.
+struct RunLimits {
+  Cycle cycles = kNever;              ///< no molecule is ready in this cycle or later
+  uint64_t instructions = kNever;     ///< no molecule begins once so many guest instructions are committed
+};
+
+enum class RunEnd : uint8_t {
+  Cycles,        ///< RunLimits::cycles
+  Instructions,  ///< RunLimits::instructions
+  Platform,      ///< the service asked to stop
+  Stopped,       ///< stop() was called
+};
+
+/// Implements docs/timing.md, with DataSide and FetchSide. It is plain C++: SystemC begins at `Surroundings`.
+///
+/// Molecules execute in bursts, each up to the cycle that Surroundings::synchronise() has promised to be
+/// quiet; what a burst computes does not depend on where it ends.
+class Engine final : private EngineHooks {
+ public:
+  struct Statistics {
+    uint64_t events[isa::kCauses] = {};
+    uint64_t rollback_atoms = 0;      ///< rollbacks by the atom; by event: `events`
+    uint64_t guest_stores = 0;        ///< gated stores released
+    uint64_t gated_peak = 0;          ///< most stores ever gated at a commit
+    uint64_t device_accesses = 0;
+    uint64_t branches_taken = 0;
+    uint64_t synchronisations = 0;
+  };
+
+  Engine(const CoreParameters& parameters, isa::PhysicalMemory& memory, Surroundings& surroundings);
+  ~Engine();
+
+  /// Power on; caches cold, statistics zero. Memory keeps its contents.
+  void reset();
+
+  /// Executes from where the last run ended.
+  RunEnd run(const RunLimits& limits);
+
+  /// Makes run() return at its next synchronisation. May be called from anywhere, a signal handler too.
+  void stop() { stop_requested_ = true; }
+
+  ModelCore& core() { return core_; }
+  const ModelCore& core() const { return core_; }
+
+  /// Cycles passed: the next molecule comes up in this one, or its waiting so far has been charged.
+  Cycle cycles() const { return up_; }
+  const Account& account() const { return account_; }
+  const Statistics& statistics() const { return statistics_; }
+  const DataSide& data_side() const { return data_; }
+  const FetchSide& fetch_side() const { return fetch_; }
+  const EngineBus& bus() const { return bus_; }
+  uint64_t decodings() const { return code_.decodings(); }
+  uint64_t molecule_count() const;
+  uint64_t atom_count() const;
+  /// Rule A3: what atom_count() would be with every slot used.
+  uint64_t slot_count() const { return molecule_count() * parameters_.config.machine.width; }
+  /// The molecule that comes next. Between runs.
+  uint64_t next_address() const { return current_->address; }
+
+  /// Molecules in [begin, end) count for `mode`.
+  void set_mode(uint64_t begin, uint64_t end, Mode mode) { code_.set_mode(begin, end, mode); }
+  /// Somebody other than the core has written concealed memory.
+  void memory_written(uint64_t address, uint64_t size);
+
+ private:
+  static constexpr unsigned kRegisters = kNoRegister + 1;  ///< the last absorbs results that nobody reads
+  /// Who will deliver an outstanding result, for the account.
+  enum class Source : uint8_t { Atom, L2, Memory };
+
+  // EngineHooks
+  bool device(bool write, uint64_t physical, unsigned size, uint8_t* bytes) override;
+  void code_written(uint64_t physical, unsigned size) override { memory_written(physical, size); }
+  void commit(unsigned guest_instructions) override;
+  void rollback() override;
+  isa::PlatformResult platform(uint32_t service) override;
+  uint64_t molecules() override { return molecule_count(); }
+  uint64_t atoms() override { return atom_count(); }
+
+  class FetchPath;
+
+  // A molecule's way, in order. Those that take and return a cycle are told the time and move it on.
+  Cycle fetch(Decoded& molecule, Cycle now);
+  Cycle wait_for_registers(const uint64_t* mask, ModeAccount& account, Cycle now);
+  Cycle wait_for_rarer_things(const Decoded& molecule, Cycle now);
+  bool run_steps(Decoded& molecule);
+  bool run_memory_steps(Decoded& molecule);
+  Cycle issue_accesses(const Decoded& molecule, Cycle now);
+  Cycle issue_slowly(const Decoded& molecule, Cycle now);
+  bool in_store_buffer(const DataAccess& access) const;
+  void occupy_units(const Decoded& molecule, Cycle now);
+  Cycle finish(Decoded& molecule, Cycle now, Cycle penalty);
+
+  enum class Attention : uint8_t { None, Event, End };
+  Attention attend(const Decoded& molecule, Cycle now);
+  void look_ahead();
+  RunEnd why_ended(Cycle now) const;
+  bool sample_due(Cycle now);
+  Cycle take_event(Decoded& molecule, Cycle now);
+  Decoded* go(uint64_t address);
+  Decoded* redirect(Decoded& molecule, uint64_t address);
+  void set_ready(unsigned reg, Cycle when, Source source) {
+    ready_[reg] = when;
+    source_[reg] = source;
+    outstanding_[reg >> 6] |= uint64_t{1} << (reg & 63);
+  }
+
+  CoreParameters parameters_;
+  Surroundings& surroundings_;
+  isa::PhysicalMemory& memory_;
+  Account account_;
+  CodeMarks marks_;
+  EngineBus bus_;
+  ModelCore core_;
+  std::unique_ptr<FetchPath> fetch_path_;
+  FetchSide fetch_;
+  DataSide data_;
+  CodeMap code_;
+
+  Decoded* current_ = nullptr;
+  Decoded* redirected_to_ = nullptr;   ///< the molecule that the last redirect led to, until it is fetched
+  Decoded nowhere_, end_of_memory_;    ///< stand for addresses where no code can be
+  Cycle up_ = 0;
+  bool ready_already_ = false;         ///< `current_` was found ready in `up_` before the last run ended
+  Cycle attend_from_ = 0;              ///< a molecule that is ready in this cycle or later needs attend()
+  Cycle quiet_until_ = 0;              ///< as promised by synchronise()
+  uint64_t outstanding_[3] = {0, 0, 0};///< registers that may not be ready, a bit each
+  Cycle ready_[kRegisters] = {};
+  Source source_[kRegisters] = {};
+  Cycle div_free_ = 0, fp_div_free_ = 0;
+  Cycle answered_ = 0;                 ///< when the devices that the molecule accessed have answered
+  Cycle last_sample_ = 0;
+  RunLimits limits_;
+  bool limit_reached_ = false;         ///< RunLimits::instructions
+  volatile bool stop_requested_ = false;
+  struct Release {
+    uint64_t address;
+    uint8_t size;
+  };
+  Release releases_[isa::kMaxStoreBuffer];
+  unsigned release_count_ = 0;         ///< stores that the molecule's commit releases
+  unsigned gated_before_ = 0;          ///< gated stores when the molecule began
+  Statistics statistics_;
+};
+
+}  // namespace chrysalis::hw

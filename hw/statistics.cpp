@@ -1,0 +1,29 @@
+#include "hw/statistics.h"
+
+namespace chrysalis::hw {
+
+std::vector<Statistic> collect_statistics(const Engine& engine, const L2Cache& l2_cache, const Memory& main_memory) {
+  const ModelCore& core = engine.core();
+  const DataSide::Statistics& data = engine.data_side().statistics();
+  const FetchSide::Statistics& fetch = engine.fetch_side().statistics();
+  const L2Cache::Statistics& l2 = l2_cache.statistics();
+  const Memory::Statistics& memory = main_memory.statistics();
+  std::vector<Statistic> list = {
+#define STATISTIC(name, unit, description, value) {name, unit, description, value},
+#include "hw/statistics.def"
+#undef STATISTIC
+  };
+  for (unsigned i = 0; i < isa::kCauses; ++i) {
+    const auto cause = static_cast<isa::Cause>(i);
+    if (cause == isa::Cause::None || cause == isa::Cause::Reset) continue;
+    const bool rolls_back = isa::rolls_back(cause);
+    list.push_back({std::string(rolls_back ? "host.rollbacks." : "host.events.") + isa::name(cause),
+                    rolls_back ? "rollbacks" : "events",
+                    std::string(rolls_back ? "rollbacks by event: " : "events without rollback: ") +
+                        isa::kCauseMeaning[i],
+                    engine.statistics().events[i]});
+  }
+  return list;
+}
+
+}  // namespace chrysalis::hw

@@ -1,0 +1,3 @@
+#include "tests/firmware/programs/program.h"
+
+int main() { program(); }

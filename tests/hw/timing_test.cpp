@@ -1,0 +1,62 @@
+// The programs of tests/hw/timing and tests/hw/programs: each on both executors, with what it expects.
+#include <algorithm>
+#include <filesystem>
+#include <gtest/gtest.h>
+
+#include "tests/hw/host_program.h"
+
+namespace chrysalis::hw::test {
+namespace {
+
+std::vector<std::string> programs() {
+  std::vector<std::string> paths;
+  for (const char* folder : {"timing", "programs"}) {
+    for (const auto& entry : std::filesystem::directory_iterator(std::string(CHRYSALIS_HW_TESTS) + "/" + folder))
+      if (entry.path().extension() == ".hasm") paths.push_back(entry.path().string());
+  }
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+class HostProgramTest : public testing::TestWithParam<std::string> {};
+
+TEST_P(HostProgramTest, BehavesAsItsCommentsSay) {
+  const HostProgram program = read_program_file(GetParam());
+  ASSERT_TRUE(program.code.ok());
+  EXPECT_TRUE(program.explained) << "no WHY line";
+  const CycleRun run = run_cycles(program, true);
+  ASSERT_EQ(run.state.pc, program.symbol("end")) << "did not reach `end`";
+  EXPECT_TRUE(run.sums) << "the account's leaves do not sum to the cycles";
+
+  for (const TimingExpectation& expectation : program.timing) {
+    const auto later = run.ready.find(program.symbol(expectation.later));
+    const auto earlier = run.ready.find(program.symbol(expectation.earlier));
+    ASSERT_TRUE(later != run.ready.end()) << expectation.later << " was never ready";
+    ASSERT_TRUE(earlier != run.ready.end()) << expectation.earlier << " was never ready";
+    EXPECT_EQ(static_cast<int64_t>(later->second - earlier->second), expectation.cycles)
+        << expectation.later << " - " << expectation.earlier;
+  }
+  for (const auto& [name, value] : program.account) {
+    ASSERT_EQ(run.account.count(name), 1u) << name;
+    EXPECT_EQ(run.account.at(name), value) << "account of " << name;
+  }
+  for (const auto& [name, value] : program.statistics) {
+    ASSERT_EQ(run.statistics.count(name), 1u) << name;
+    EXPECT_EQ(run.statistics.at(name), value) << name;
+  }
+  for (const auto& [name, value] : program.registers) {
+    const unsigned index = static_cast<unsigned>(std::stoul(name.substr(name[0] == 'r' ? 1 : 4)));
+    EXPECT_EQ(run.state.registers[name[0] == 'r' ? index : 64 + 2 * index], value) << name;
+  }
+  if (program.cycle_only) return;
+  EXPECT_EQ(difference(run_functional(program), run.state), "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Programs, HostProgramTest, testing::ValuesIn(programs()), [](const auto& parameter) {
+  std::string name = std::filesystem::path(parameter.param).stem().string();
+  std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
+  return name;
+});
+
+}  // namespace
+}  // namespace chrysalis::hw::test
