@@ -5,6 +5,7 @@
 #include "firmware/descriptors.h"
 #include "firmware/helper_call.h"
 #include "firmware/host.h"
+#include "firmware/x87.h"
 #include "x86-frontend/decoded.h"
 
 namespace chrysalis::fw {
@@ -161,11 +162,19 @@ bool adjust_rpl(HelperCall& call) {
   return true;
 }
 
-/// In the order of x86::HelperId.
+/// In the order of x86::HelperId, up to those of x87.
 constexpr HelperFunction kHelpers[] = {
     cpuid, rdtsc, load_segment, check_code_segment, load_access_rights, load_segment_limit, verify_read, verify_write,
     read_system_register, adjust_rpl,
 };
+
+void x87(uint32_t imm, HelperCall& call) {
+  X87Call operation{imm, static_cast<uint32_t>(guest(GuestReg::Eip)),
+                    {call.source[0], call.source[1], call.source[2], call.source[3]}};
+  x87_execute(host::mailbox().context, operation);
+  call.value = operation.value;
+  call.flags = operation.flags;
+}
 
 }  // namespace
 
@@ -176,7 +185,12 @@ bool call_helper(const Uop* u, char* base) {
   call.source[1] = slot(base, u->b);
   call.source[2] = slot(base, u->c);
   call.source[3] = slot(base, u->e);
-  if (!kHelpers[u->imm](call)) return false;
+  const x86::HelperId id = x86::helper_id(u->imm);
+  if (id >= x86::kFirstX87Helper) {
+    x87(static_cast<uint32_t>(u->imm), call);
+  } else if (!kHelpers[static_cast<unsigned>(id)](call)) {
+    return false;
+  }
   slot(base, u->f) = call.flags;
   slot(base, u->d) = call.value;
   return true;
