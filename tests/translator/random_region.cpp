@@ -31,6 +31,10 @@ class Maker {
     make_entry();
     while (region.code.insts.size() < size_) step();
     finish();
+    for (Bytes* bytes : {&out_.concealed, &out_.guest}) {
+      for (uint8_t& byte : *bytes) byte = static_cast<uint8_t>(next() >> 40);
+    }
+    turn_away_side_exits();
     return std::move(out_);
   }
 
@@ -252,6 +256,15 @@ class Maker {
     gated_ = 0;
   }
 
+  /// Turns the conditions of most exits that would be taken around, so that long paths are executed.
+  void turn_away_side_exits() {
+    while (!chance(12)) {
+      ir::Inst& exit = insts()[evaluate_region(out_).inst];
+      if (!(ir::info(exit.op).effects & ir::kSide)) return;
+      exit.cond = static_cast<ir::Cond>(static_cast<unsigned>(exit.cond) ^ 1);
+    }
+  }
+
   void finish() {
     ir::Inst inst;
     const unsigned kind = below(x86_shape_ ? 5 : 4);
@@ -306,11 +319,11 @@ uint64_t load(const Bytes& bytes, uint64_t at, unsigned width, bool is_signed) {
 
 RandomRegion random_region(uint64_t seed, unsigned size) { return Maker(seed, size).run(); }
 
-Outcome evaluate_region(const RandomRegion& random, const Bytes& concealed, const Bytes& guest) {
+Outcome evaluate_region(const RandomRegion& random) {
   const translator::Region& region = random.region;
   Outcome out;
-  out.concealed = concealed;
-  out.guest = out.guest_committed = guest;
+  out.concealed = random.concealed;
+  out.guest = out.guest_committed = random.guest;
   std::vector<uint64_t> values(region.code.next_value, 0);
   std::vector<int64_t> labels(region.code.next_value, -1);  // values that are code addresses
   for (const translator::Binding& binding : region.entry) values[binding.value] = random.entry[binding.reg];
@@ -356,6 +369,7 @@ Outcome evaluate_region(const RandomRegion& random, const Bytes& concealed, cons
     }
     read_map(out.registers, inst.value);
     out.guest_exit = inst.op == Op::Exit || inst.op == Op::ExitIf;
+    out.inst = static_cast<size_t>(&inst - region.code.insts.data());
     out.exit = inst.src[0] != kNoValue && labels[inst.src[0]] >= 0 ? labels[inst.src[0]] : inst.imm;
     return out;
   }
