@@ -5,6 +5,7 @@
 #include "firmware/descriptors.h"
 #include "firmware/helper_call.h"
 #include "firmware/host.h"
+#include "firmware/x87.h"
 #include "x86-frontend/decoded.h"
 
 namespace chrysalis::fw {
@@ -27,14 +28,13 @@ bool fault(uint8_t vector, uint32_t error_code) {
 struct CpuidLeaf {
   uint32_t leaf, eax, ebx, ecx, edx;
 };
-constexpr uint32_t kFpu = 1u << 0, kPse = 1u << 3, kTsc = 1u << 4, kCx8 = 1u << 8, kCmov = 1u << 15;
 constexpr uint32_t text(const char (&s)[5]) {
   return static_cast<uint32_t>(s[0]) | static_cast<uint32_t>(s[1]) << 8 | static_cast<uint32_t>(s[2]) << 16 |
          static_cast<uint32_t>(s[3]) << 24;
 }
 constexpr CpuidLeaf kCpuid[] = {
     {0, 1, text("Genu"), text("Mx86"), text("ineT")},  // "GenuineTMx86", in the order EBX EDX ECX
-    {1, 0x611, 0, 0, kFpu | kPse | kTsc | kCx8 | kCmov},
+    {1, 0x611, 0, 0, kCpuidFeatures},
     {0x8000'0000, 0x8000'0004, 0, 0, 0},
     {0x8000'0001, 0, 0, 0, 0},
     {0x8000'0002, text("Chry"), text("sali"), text("s   "), text("    ")},
@@ -152,11 +152,29 @@ bool read_system_register(HelperCall& call) {
   return fault(kInvalidOpcode, 0);
 }
 
-/// In the order of x86::HelperId.
+bool adjust_rpl(HelperCall& call) {
+  const uint64_t there = host::guest_load<16>(call.source[0]);
+  const uint64_t rpl = call.source[1] & 3;
+  if ((there & 3) >= rpl) return true;
+  if (call.source[2] == 0) return fault(kProtection, 0);
+  host::guest_store<16>(call.source[0], (there & ~uint64_t{3}) | rpl);
+  call.value = 1;
+  return true;
+}
+
+/// In the order of x86::HelperId, up to those of x87.
 constexpr HelperFunction kHelpers[] = {
     cpuid, rdtsc, load_segment, check_code_segment, load_access_rights, load_segment_limit, verify_read, verify_write,
-    read_system_register,
+    read_system_register, adjust_rpl,
 };
+
+void x87(uint32_t imm, HelperCall& call) {
+  X87Call operation{imm, static_cast<uint32_t>(guest(GuestReg::Eip)),
+                    {call.source[0], call.source[1], call.source[2], call.source[3]}};
+  x87_execute(host::mailbox().context, operation);
+  call.value = operation.value;
+  call.flags = operation.flags;
+}
 
 }  // namespace
 
@@ -167,7 +185,12 @@ bool call_helper(const Uop* u, char* base) {
   call.source[1] = slot(base, u->b);
   call.source[2] = slot(base, u->c);
   call.source[3] = slot(base, u->e);
-  if (!kHelpers[u->imm](call)) return false;
+  const x86::HelperId id = x86::helper_id(u->imm);
+  if (id >= x86::kFirstX87Helper) {
+    x87(static_cast<uint32_t>(u->imm), call);
+  } else if (!kHelpers[static_cast<unsigned>(id)](call)) {
+    return false;
+  }
   slot(base, u->f) = call.flags;
   slot(base, u->d) = call.value;
   return true;

@@ -26,21 +26,6 @@
 #endif
 
 #define FW_INLINE inline __attribute__((always_inline))
-/// Puts a function into the section of an account mode (interpreter, translator, dispatch, recovery, monitor):
-/// the image builder attributes the cycles of its molecules to that mode. Not for templates: GCC 12 ignores it there.
-#if FW_CORE_FORM
-#define FW_MODE(mode) __attribute__((section(".text." #mode)))
-#else
-#define FW_MODE(mode)
-#endif
-
-namespace chrysalis::fw {
-
-/// What an event stub saved, and what it restores when fw_event() returns: firmware registers x1..x31 (x[0]
-/// unused) and where to continue.
-struct EventFrame;
-
-}  // namespace chrysalis::fw
 
 namespace chrysalis::fw::host {
 

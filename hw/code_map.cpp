@@ -22,6 +22,13 @@ uint8_t flags_of(const isa::AtomInfo& row) {
   return flags;
 }
 
+/// Rules B2, B3, B4 and, for eret, B6.
+uint8_t redirect_penalty(const isa::MachineDescription& machine, const isa::Atom& atom) {
+  if (atom.op == isa::Op::Eret) return machine.eret_penalty;
+  if (atom.op == isa::Op::Ret) return machine.return_penalty;
+  return isa::info(atom.op).has(isa::kIndirect) ? machine.indirect_penalty : machine.branch_penalty;
+}
+
 }  // namespace
 
 CodeMap::CodeMap(const isa::MachineDescription& machine, const isa::PhysicalMemory& memory, CodeMarks& marks,
@@ -81,7 +88,7 @@ void CodeMap::analyse(Decoded& molecule, const isa::Molecule& source) {
     const isa::AtomInfo& row = isa::info(atom.op);
     const isa::RegUse use = isa::reg_use(atom);
     molecule.flags |= flags_of(row);
-    if (row.has(isa::kBranch)) molecule.redirect_penalty = machine_.branch_penalty;
+    if (row.has(isa::kBranch)) molecule.redirect_penalty = redirect_penalty(machine_, atom);
     for (unsigned r = 0; r < use.read_count; ++r) molecule.waits_for[use.reads[r] >> 6] |= uint64_t{1} << (use.reads[r] & 63);
     for (unsigned w = 0; w < use.write_count; ++w) molecule.waits_for[use.writes[w] >> 6] |= uint64_t{1} << (use.writes[w] & 63);
     unsigned latency = machine_.latency[static_cast<unsigned>(row.latency)];
@@ -137,24 +144,30 @@ void CodeMap::written(uint64_t address, uint64_t size) {
 }
 
 void CodeMap::set_mode(uint64_t begin, uint64_t end, Mode mode) {
-  std::vector<ModeRange> ranges;
-  for (const ModeRange& range : modes_) {
-    if (range.begin < begin) ranges.push_back({range.begin, std::min(range.end, begin), range.mode});
-    if (range.end > end) ranges.push_back({std::max(range.begin, end), range.end, range.mode});
+  if (begin >= end) return;
+  // What the new range covers goes; what it cuts keeps its outer parts.
+  auto at = modes_.lower_bound(begin);
+  if (at != modes_.begin()) {
+    auto before = std::prev(at);
+    const ModeRange cut = before->second;
+    if (cut.end > begin) {
+      before->second.end = begin;
+      if (cut.end > end) modes_[end] = cut;
+    }
   }
-  ranges.push_back({begin, end, mode});
-  std::sort(ranges.begin(), ranges.end(), [](const ModeRange& a, const ModeRange& b) { return a.begin < b.begin; });
-  modes_ = std::move(ranges);
+  for (at = modes_.lower_bound(begin); at != modes_.end() && at->first < end; at = modes_.erase(at)) {
+    if (at->second.end > end) modes_[end] = at->second;
+  }
+  modes_[begin] = {end, mode};
   for (Decoded& molecule : molecules_) {
     if (molecule.address >= begin && molecule.address < end) molecule.account = &account_[mode];
   }
 }
 
 Mode CodeMap::mode_of(uint64_t address) const {
-  auto after = std::upper_bound(modes_.begin(), modes_.end(), address,
-                                [](uint64_t a, const ModeRange& range) { return a < range.begin; });
+  auto after = modes_.upper_bound(address);
   if (after == modes_.begin()) return Mode::Firmware;
-  const ModeRange& range = *--after;
+  const ModeRange& range = std::prev(after)->second;
   return address < range.end ? range.mode : Mode::Firmware;
 }
 

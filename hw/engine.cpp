@@ -411,7 +411,7 @@ Cycle Engine::take_event(Decoded& molecule, Cycle now) {
   bus_.access_count = bus_.gated_stores = 0;
   core_.pc = molecule.address;
   core_.enter_event();
-  const Cycle penalty = isa::rolls_back(cause) ? machine.rollback_penalty : machine.branch_penalty;
+  const Cycle penalty = machine.event_penalty + (isa::rolls_back(cause) ? machine.rollback_penalty : 0);
   // A molecule that has issued has been charged for its cycle already.
   const Cycle own = cause == Cause::PlatformReturn ? 0 : 1;
   (*molecule.account)[charge_of(cause)] += own + penalty;

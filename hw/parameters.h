@@ -4,6 +4,7 @@
 #include "hw/data_side.h"
 #include "hw/level_timing.h"
 #include "hw/tag_array.h"
+#include "isa-host/machine.h"
 #include "isa-host/state/core.h"
 
 namespace chrysalis::hw {
@@ -23,5 +24,8 @@ struct SystemParameters {
   LevelTiming memory_timing;
   uint32_t quantum = 10'000;        ///< most cycles between two synchronisations
 };
+
+/// What `machine` says, with concealed memory at `concealed_base` and the reset vector at its start.
+SystemParameters system_parameters(const isa::MachineModel& machine, uint64_t concealed_base, uint64_t concealed_size);
 
 }  // namespace chrysalis::hw

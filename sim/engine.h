@@ -36,7 +36,7 @@ class Engine {
  public:
   /// Called when the firmware executes `platform`; the mailbox holds the details. `cycle` is the current host cycle.
   /// Returns false to stop the run.
-  using ServiceHandler = std::function<bool(fw::Service service, uint64_t argument, uint64_t cycle)>;
+  using ServiceHandler = std::function<bool(fw::Service service, uint64_t cycle)>;
 
   virtual ~Engine() = default;
   virtual std::span<uint8_t> guest_ram() = 0;

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "isa-host/machine.h"
 #include "sim/commands.h"
 #include "sim/error.h"
 
@@ -48,6 +49,9 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     std::fprintf(stderr, "chrysalis: %s\nRun with --help for the accepted options.\n", error.what());
+    return kExitUserError;
+  } catch (const chrysalis::isa::MachineError& error) {
+    for (const std::string& problem : error.problems()) std::fprintf(stderr, "chrysalis: %s\n", problem.c_str());
     return kExitUserError;
   } catch (const UserError& error) {
     std::fprintf(stderr, "chrysalis: %s\n", error.what());

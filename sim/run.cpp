@@ -8,14 +8,10 @@
 #include "sim/error.h"
 #include "sim/interrupt.h"
 #include "sim/linux/process.h"
-#include "sim/machines.h"
 #include "sim/progress.h"
 
 namespace chrysalis::sim {
 namespace {
-
-/// What our CPUID leaf 1 names in EDX, for AT_HWCAP.
-constexpr uint32_t kHwcap = fw::kCpuidFeatures;
 
 void add_guest_statistics(Statistics& statistics, const Engine& engine, const Process& process, uint64_t idle) {
   const uint64_t instructions = engine.instructions(), cycles = engine.cycles();
@@ -35,7 +31,10 @@ void add_firmware_statistics(Statistics& statistics, const fw::Mailbox& mailbox)
 #undef FW_COUNTER
 }
 
-std::string diagnostic_text(Engine& engine, const fw::Mailbox&, uint64_t address, uint64_t length) {
+/// The text that Service::Console and Panic point to. The hosted form's addresses are this process's own.
+std::string diagnostic_text(Engine& engine) {
+  const uint64_t address = engine.mailbox().argument[0], length = engine.mailbox().argument[1];
+  if (engine.concealed().empty()) return std::string(reinterpret_cast<const char*>(address), length);
   const std::span<uint8_t> concealed = engine.concealed();
   const uint64_t offset = address - fw::kConcealedBase;
   if (offset >= concealed.size() || length > concealed.size() - offset) return "(text outside concealed memory)";
@@ -45,7 +44,7 @@ std::string diagnostic_text(Engine& engine, const fw::Mailbox&, uint64_t address
 }  // namespace
 
 RunResult run_program(const RunRequest& request) {
-  const isa::MachineModel machine = load_machine(request.machine, request.settings.machine);
+  const isa::MachineModel machine = isa::load_machine(request.machine, request.settings.machine);
   // What the program is must be known before the machine is built: the message about it comes at once.
   if (request.program.empty()) throw UserError("no program given; the guest's command line comes after --");
   const std::unique_ptr<Engine> engine = make_engine(request.fidelity, request.form, machine, request.settings);
@@ -60,8 +59,8 @@ RunResult run_program(const RunRequest& request) {
   config.env = request.environment;
   config.sysroot = request.sysroot;
   config.seed = request.settings.seed;
-  config.frequency = machine.frequency_hz();
-  config.hwcap = kHwcap;
+  config.frequency = uint64_t{machine.frequency_mhz} * 1'000'000;
+  config.hwcap = fw::kCpuidFeatures;
   config.ram = engine->guest_ram().data();
   config.ram_size = engine->guest_ram().size();
   config.stop_requested = &interrupt.flag();
@@ -75,7 +74,7 @@ RunResult run_program(const RunRequest& request) {
 
   RunResult result;
   uint64_t idle = 0;
-  const auto service = [&](fw::Service kind, uint64_t argument, uint64_t cycle) {
+  const auto service = [&](fw::Service kind, uint64_t cycle) {
     switch (kind) {
       case fw::Service::GuestException: {
         const ServiceResult outcome = process.on_service(mailbox, cycle);
@@ -91,13 +90,14 @@ RunResult run_program(const RunRequest& request) {
       }
       case fw::Service::Console:
         progress.clear();
-        fmt::print(stderr, "{}", diagnostic_text(*engine, mailbox, argument, mailbox.error_code));
+        fmt::print(stderr, "{}", diagnostic_text(*engine));
         return true;
       case fw::Service::Panic:
         result.exit_code = kExitInternal;
-        result.message = "the firmware stopped: " + diagnostic_text(*engine, mailbox, argument, mailbox.error_code);
+        result.message = "the firmware stopped: " + diagnostic_text(*engine);
         return false;
-      case fw::Service::UnsupportedInstruction:
+      case fw::Service::UnsupportedInstruction:  // counted by the firmware
+      case fw::Service::Attention:
         return true;
     }
     result.exit_code = kExitInternal;

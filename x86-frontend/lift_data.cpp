@@ -6,8 +6,11 @@ namespace chrysalis::x86 {
 void lift_mov(Lifter& l) { l.write(0, l.read(1)); }
 
 void lift_extend(Lifter& l) {
-  const V value = l.d.mnemonic == Mnemonic::Movzx ? l.read_zext(1) : l.read_sext(1);
-  l.write(0, l.op(Op::Zext, l.width(0), value));
+  if (l.d.mnemonic == Mnemonic::Movzx) {
+    l.write(0, l.read_zext(1));
+  } else {
+    l.write(0, l.op(Op::Zext, l.width(0), l.read_sext(1)));
+  }
 }
 
 void lift_xchg(Lifter& l) {
@@ -88,10 +91,7 @@ void lift_cmov(Lifter& l, Cond cond) {
 
 void lift_setcc(Lifter& l, Cond cond) { l.write(0, l.set_cc(cond, l.flags())); }
 
-void lift_lea(Lifter& l) {
-  const V offset = l.offset_of(1);
-  l.write(0, l.op(Op::Zext, l.width(0), offset));
-}
+void lift_lea(Lifter& l) { l.write(0, l.offset_of(1)); }
 
 void lift_xlat(Lifter& l) {
   const V al = l.op(Op::Zext, 8, l.get(GuestReg::Eax));

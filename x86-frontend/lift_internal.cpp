@@ -177,7 +177,15 @@ V Lifter::read_zext(unsigned i) {
 
 V Lifter::read_sext(unsigned i) {
   const Operand& o = d.operands[i];
-  return o.kind == OperandKind::Immediate ? constant(o.imm) : op(Op::Sext, o.width, read(i));
+  switch (o.kind) {
+    case OperandKind::Immediate: return constant(o.imm);
+    case OperandKind::Memory: {
+      const V v = load(place(i, Access::Read), o.width);
+      out_.insts.back().op = Op::LoadS;
+      return v;
+    }
+    default: return op(Op::Sext, o.width, read(i));
+  }
 }
 
 void Lifter::write(unsigned i, V value) {
@@ -254,6 +262,12 @@ V Lifter::helper(HelperId id, V a, V b, V c) {
   const V v = op(Op::Helper, 64, a, b, c);
   out_.insts.back().imm = static_cast<int64_t>(id);
   return v;
+}
+
+ValueFlags Lifter::helper_pair(int64_t imm, V a, V b, V c, V e) {
+  const ValueFlags result = both(Op::Helper, 64, a, b, c, e);
+  out_.insts.back().imm = imm;
+  return result;
 }
 
 void Lifter::unsupported() {

@@ -21,7 +21,7 @@ enum FlagBit : uint32_t {
   kTf = 0x100, kIf = 0x200, kDf = 0x400, kNt = 0x4000, kRf = 0x10000, kVm = 0x20000, kAc = 0x40000, kId = 0x200000,
 };
 
-enum Vector : uint8_t { kDivideError = 0, kDebug = 1, kBreakpoint = 3, kOverflow = 4, kBoundRange = 5, kUndefined = 6, kProtection = 13 };
+enum Vector : uint8_t { kDivideError = 0, kDebug = 1, kBreakpoint = 3, kOverflow = 4, kBoundRange = 5, kUndefined = 6, kProtection = 13, kFloatingPoint = 16 };
 
 /// A value and the flags image that goes with it.
 struct ValueFlags {
@@ -106,7 +106,7 @@ class Lifter {
   /// The effective address of a memory operand, without segment: value + displacement, modulo 2^address_width.
   /// `esp_bias` is added to ESP where it is the base: POP computes its address after incrementing.
   Place effective_address(unsigned i, V extra = kNone, int64_t esp_bias = 0);
-  /// The effective address in one value.
+  /// The effective address in one value, zero-extended.
   V offset_of(unsigned i);
   Place place(unsigned i, Access access, V extra = kNone, int64_t esp_bias = 0);
   V read(unsigned i);
@@ -135,6 +135,8 @@ class Lifter {
   void trap(uint8_t vector, uint32_t error = 0);
   void trap_if(Cond cond, V value, uint8_t vector, uint32_t error = 0);
   void software_interrupt(uint8_t vector, bool gate_checked = true);
+  /// A helper with a parameter and a second result.
+  ValueFlags helper_pair(int64_t imm, V a, V b, V c, V e);
   V helper(HelperId id, V a = kNone, V b = kNone, V c = kNone);
   void unsupported();
 

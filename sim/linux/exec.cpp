@@ -135,11 +135,11 @@ class StackBuilder {
 
 }  // namespace
 
-int64_t Kernel::execute(Task& task, const std::string& path, std::vector<std::string> arguments,
+int64_t Kernel::execute(Task& task, const std::string& path, const std::string& name, std::vector<std::string> arguments,
                         const std::vector<std::string>& environment, std::string* reason) {
   Program program;
   if (const int64_t result = find_program(*this, task, path, &arguments, &program, reason); result < 0) return result;
-  size_t string_bytes = path.size();
+  size_t string_bytes = name.size();
   for (const std::vector<std::string>* list : {&std::as_const(arguments), &environment})
     for (const std::string& text : *list) {
       string_bytes += text.size() + 1 + sizeof(uint32_t);
@@ -163,7 +163,7 @@ int64_t Kernel::execute(Task& task, const std::string& path, std::vector<std::st
     if (at >= 0) space->unmap(static_cast<uint32_t>(at), request.length);
     return at;
   };
-  const auto map_image = [&](const HostFd& file, const ElfImage& image, uint32_t base, const std::string& name,
+  const auto map_image = [&](const HostFd& file, const ElfImage& image, uint32_t base, const std::string& area,
                              uint32_t* bias) -> int64_t {
     *bias = 0;
     if (image.position_independent) {
@@ -171,7 +171,7 @@ int64_t Kernel::execute(Task& task, const std::string& path, std::vector<std::st
       if (at < 0) return at;
       *bias = static_cast<uint32_t>(at) - image.low;
     }
-    return load_elf(*space, image, objects.of_file(file.get(), false), *bias, name);
+    return load_elf(*space, image, objects.of_file(file.get(), false), *bias, area);
   };
   const bool dynamic = !program.image.interpreter.empty();
   uint32_t bias = 0, interpreter_bias = 0;
@@ -183,7 +183,7 @@ int64_t Kernel::execute(Task& task, const std::string& path, std::vector<std::st
 
   // Linux: setup_arg_pages(), create_elf_tables().
   StackBuilder stack(*space, kTaskSize - 8);
-  const uint32_t file_name = stack.push(path);
+  const uint32_t file_name = stack.push(name);
   std::vector<uint32_t> argument_addresses, environment_addresses;
   for (auto text = environment.rbegin(); text != environment.rend(); ++text) environment_addresses.push_back(stack.push(*text));
   for (auto text = arguments.rbegin(); text != arguments.rend(); ++text) argument_addresses.push_back(stack.push(*text));
@@ -307,7 +307,8 @@ std::optional<std::string> Kernel::load(fw::Mailbox& mailbox) {
 
   std::string reason;
   const std::vector<std::string> arguments = config.args.empty() ? std::vector{config.program} : config.args;
-  if (execute(*current, config.program, arguments, config.env, &reason) < 0)
+  // The path stays out of the guest's memory: where the program lies must not move its stack.
+  if (execute(*current, config.program, arguments.front(), arguments, config.env, &reason) < 0)
     return fmt::format("cannot run {}: {}", config.program, reason);
   current->context.cr3 = loaded_directory_ = current->space->cr3();
   mailbox.context = current->context;

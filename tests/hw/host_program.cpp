@@ -117,7 +117,11 @@ SystemParameters test_machine() {
   machine.jtb_entries = 64;
   machine.return_stack_entries = 8;
   machine.branch_penalty = 4;
+  machine.indirect_penalty = 5;
+  machine.return_penalty = 2;
   machine.rollback_penalty = 7;
+  machine.event_penalty = 9;
+  machine.eret_penalty = 6;
   machine.features = isa::kFeatureAlias | isa::kFeatureJtb | isa::kFeatureReturnStack | isa::kFeatureSampling | isa::kFeatureOffset;
   p.core.config.concealed_base = kConcealedBase;
   p.core.config.concealed_size = kConcealedSize;
@@ -142,6 +146,10 @@ void set_parameter(SystemParameters& p, const std::string& setting) {
   isa::MachineDescription& machine = p.core.config.machine;
   if (name == "branch_penalty") machine.branch_penalty = static_cast<uint8_t>(value);
   else if (name == "rollback_penalty") machine.rollback_penalty = static_cast<uint8_t>(value);
+  else if (name == "indirect_penalty") machine.indirect_penalty = static_cast<uint8_t>(value);
+  else if (name == "return_penalty") machine.return_penalty = static_cast<uint8_t>(value);
+  else if (name == "event_penalty") machine.event_penalty = static_cast<uint8_t>(value);
+  else if (name == "eret_penalty") machine.eret_penalty = static_cast<uint8_t>(value);
   else if (name == "store_buffer") p.core.data.store_buffer_entries = machine.store_buffer_entries = static_cast<uint16_t>(value);
   else if (name == "alias") machine.alias_entries = static_cast<uint8_t>(value);
   else if (name == "miss_registers") p.core.data.miss_registers = value;

@@ -21,8 +21,8 @@ inline constexpr uint64_t kConcealedSize = 1 << 20;
 /// in 32-byte lines; an L1 miss is answered 11 cycles after issue by L2, 61 by memory.
 SystemParameters test_machine();
 
-/// Sets "name=value" of a SET line. Names: branch_penalty, rollback_penalty, store_buffer, alias, miss_registers,
-/// jtb, returns, ports, quantum, latency.<class>.
+/// Sets "name=value" of a SET line. Names: {branch,indirect,return,rollback,event,eret}_penalty, store_buffer, alias,
+/// miss_registers, jtb, returns, ports, quantum, latency.<class>.
 void set_parameter(SystemParameters& parameters, const std::string& setting);
 
 /// What is compared between executors.

@@ -47,6 +47,10 @@ class Oracle {
   /// Whether the processor refuses SGDT and its like to user mode, so that the kernel emulates them.
   static bool has_umip();
 
+  /// Initial memory image `i`, to be filled in otherwise. Pages that guest code cannot write are taken from image 0
+  /// when the server starts; they stay as they are.
+  uint8_t (&image(unsigned i))[kPages][kPage] { return shared_->image[i]; }
+
   /// Selectors, initial memory images; after run(), page[] is what the last case left.
   const Shared& shared() const { return *shared_; }
 

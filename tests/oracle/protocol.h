@@ -43,6 +43,12 @@ struct State {
   uint16_t selector[6];      ///< CS is ignored on input
 };
 
+/// x87 state in the 32-bit protected-mode format of FNSAVE.
+struct X87State {
+  uint32_t environment[7];   ///< control, status, tags, instruction pointer, selector and opcode, data pointer, selector
+  uint8_t st[8][10];         ///< from ST(0) on
+};
+
 /// How a run ended. A finished sequence runs into INT3: signal SIGTRAP, trap number 3.
 struct Outcome {
   State state;
@@ -51,6 +57,7 @@ struct Outcome {
   uint32_t error;            ///< x86 error code
   uint32_t address;          ///< CR2; valid for vector 14
   uint32_t memory_hash[4];   ///< hash_page over the writable pages
+  X87State x87;              ///< as the kernel shows it to the signal handler: pointers are not reliable
 };
 inline constexpr int32_t kTimedOut = -1;
 inline constexpr int32_t kServerDied = -2;
@@ -62,6 +69,8 @@ struct Case {
   uint32_t code_at;          ///< where code[] goes; the rest of the code pages is INT3
   uint32_t code_size;
   uint32_t image;
+  uint32_t loads_x87;        ///< not 0: the run starts with `x87`; else with FNINIT's state
+  X87State x87;
   uint8_t code[kMaxCode];
   Outcome out;
 };

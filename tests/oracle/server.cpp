@@ -156,6 +156,7 @@ void oracle_signal(int signal, SignalContext context) {
   out.trap = c.trap;
   out.error = c.error;
   out.address = c.cr2;
+  if (c.fpstate != 0) copy(&out.x87, reinterpret_cast<const void*>(c.fpstate), sizeof out.x87);
   oracle_return();
 }
 }
@@ -169,6 +170,7 @@ void run_case(Case& c) {
   uint8_t* const code = shared->code[0] + (c.code_at - kCode);
   copy(code, c.code, c.code_size);
   oracle_in = c.in;
+  if (c.loads_x87) asm volatile("frstor %0" : : "m"(c.x87));
   oracle_run();
   fill(code, 0xcc, c.code_size);
   for (uint32_t& lane : c.out.memory_hash) lane = 0;

@@ -45,6 +45,11 @@ bool not_deterministic(Mnemonic m) {
   }
 }
 
+/// Floating point: its state is not part of a case.
+bool is_x87(const DecodedInst& d) {
+  return d.opcode_map == 0 && ((d.opcode >= 0xd8 && d.opcode <= 0xdf) || d.opcode == 0x9b);
+}
+
 /// LOOPE and LOOPNE under a repeat prefix, which AMD's processors let choose the condition.
 bool undocumented_loop(const DecodedInst& d, const uint8_t* bytes) {
   if (d.mnemonic != Mnemonic::Loope && d.mnemonic != Mnemonic::Loopne) return false;
@@ -141,7 +146,9 @@ bool Sequencer::kernel_emulates_exactly() const {
 Sequencer::Step Sequencer::execute(Sequence& s, const DecodedInst& inst, const uint8_t* bytes) {
   const unsigned count = shift_count(inst, machine_);
   if (x86::undefined_result(inst, count)) return cut(Cut::UndefinedResult);
-  if (not_deterministic(inst.mnemonic) || undocumented_loop(inst, bytes) || depends_on_vendor(inst)) return cut(Cut::Unsupported);
+  if (not_deterministic(inst.mnemonic) || is_x87(inst) || undocumented_loop(inst, bytes) || depends_on_vendor(inst)) {
+    return cut(Cut::Unsupported);
+  }
   const bool stepping = machine_[GuestReg::SysFlags] & kTrapFlag;
   if (machine_[GuestReg::SysFlags] & kAlignmentCheck) return cut(Cut::Incomparable);  // is not modelled
   if (emulated_under_umip(inst.mnemonic) && !kernel_emulates_exactly()) return cut(Cut::Unsupported);

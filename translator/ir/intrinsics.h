@@ -14,6 +14,11 @@ enum class IntrinsicId : uint8_t {
   kCount
 };
 
+/// How a floating-point intrinsic takes its operands; fp_intrinsics.def.
+enum class FpShape : uint8_t {
+  Binary, BinaryBits, Unary, Compare, CompareBits, FromBits, FromInteger, ToBits, ToInteger, Class, Constant
+};
+
 struct IntrinsicInfo {
   const char* text;
   uint8_t sources;

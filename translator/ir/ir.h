@@ -64,6 +64,7 @@ enum class GuestReg : uint8_t {
   SysFlags,   ///< the other EFLAGS bits (TF IF DF IOPL NT RF VM AC ID at their positions; bit 1 is not stored)
   EsSel, CsSel, SsSel, DsSel, FsSel, GsSel,
   EsBase, CsBase, SsBase, DsBase, FsBase, GsBase,
+  FpuError,   ///< not 0: an unmasked x87 exception is recorded, the next waiting x87 instruction raises #MF; x87 helpers write it
   kCount
 };
 inline constexpr GuestReg gpr(unsigned n) { return static_cast<GuestReg>(n); }

@@ -66,7 +66,8 @@ const char* name(Cond cond) {
 const char* name(GuestReg reg) {
   static constexpr const char* kNames[] = {"eax",    "ecx",    "edx",    "ebx",    "esp",     "ebp",     "esi",     "edi",
                                            "eip",    "flags",  "sysflags", "es",   "cs",      "ss",      "ds",      "fs",
-                                           "gs",     "es_base", "cs_base", "ss_base", "ds_base", "fs_base", "gs_base"};
+                                           "gs",     "es_base", "cs_base", "ss_base", "ds_base", "fs_base", "gs_base",
+                                           "fpu_error"};
   return reg < GuestReg::kCount ? kNames[static_cast<unsigned>(reg)] : "?";
 }
 

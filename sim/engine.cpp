@@ -1,0 +1,52 @@
+#include "sim/engine.h"
+
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "firmware/image/builder.h"
+#include "firmware/image/error.h"
+#include "sim/engine_core.h"
+#include "sim/error.h"
+
+namespace chrysalis::sim {
+
+std::unique_ptr<Engine> make_engine(Fidelity fidelity, FirmwareForm form, const isa::MachineModel& machine, const Settings& settings) {
+  if (form == FirmwareForm::Hosted) return make_hosted_engine(machine, settings);
+  return fidelity == Fidelity::Cycle ? make_cycle_engine(machine, settings) : make_functional_engine(machine, settings);
+}
+
+image::Image build_firmware(const isa::MachineModel& machine) {
+  try {
+    return image::build_image(image::read_elf(CHRYSALIS_FIRMWARE_ELF), machine.core);
+  } catch (const image::ImageError& error) {
+    throw UserError(fmt::format("machine {}: the firmware cannot be built for it: {}", machine.name, error.what()));
+  }
+}
+
+void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, uint64_t guest_ram_size) {
+  mailbox.magic = fw::kMailboxMagic;
+  mailbox.guest_ram_size = guest_ram_size;
+  mailbox.interpreter = settings.interpreter == "decode-dispatch"     ? fw::Interpreter::DecodeDispatch
+                        : settings.interpreter == "indirect-threaded" ? fw::Interpreter::IndirectThreaded
+                                                                      : fw::Interpreter::DirectThreaded;
+  mailbox.max_gear = static_cast<uint32_t>(settings.max_gear);
+  mailbox.tsc_scale = uint64_t{1} << 32;  // the guest's TSC counts host cycles
+}
+
+void load_firmware(const image::Image& image, const Settings& settings, const isa::MachineModel&, isa::PhysicalMemory& memory) {
+  for (const image::Segment& segment : image.segments) {
+    uint8_t* at = memory.ram(segment.address, segment.bytes.size());
+    if (!at) throw std::logic_error("the firmware's image does not fit into concealed memory");
+    std::memcpy(at, segment.bytes.data(), segment.bytes.size());
+  }
+  fw::Mailbox& mailbox = mailbox_in(memory);
+  fill_mailbox(mailbox, settings, memory.guest_size());
+  constexpr uint64_t kStackSize = 1 << 20;
+  const uint64_t end = fw::kConcealedBase + fw::kConcealedSize;
+  mailbox.heap_begin = image.heap_begin;
+  mailbox.heap_end = end - kStackSize;
+  mailbox.stack_top = end;
+}
+
+}  // namespace chrysalis::sim

@@ -1,0 +1,30 @@
+// What the two engines that execute host code share: the firmware's image in concealed memory, and the mailbox.
+#pragma once
+
+#include "firmware/image/image.h"
+#include "isa-host/physical_memory.h"
+#include "sim/engine.h"
+
+namespace chrysalis::sim {
+
+/// The firmware built for `machine`. Throws UserError if it cannot be.
+image::Image build_firmware(const isa::MachineModel& machine);
+
+/// Copies the image to memory and fills the mailbox as the firmware expects it at reset.
+void load_firmware(const image::Image& image, const Settings& settings, const isa::MachineModel& machine, isa::PhysicalMemory& memory);
+
+/// The part of the mailbox that every form of the firmware reads.
+void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, uint64_t guest_ram_size);
+
+inline fw::Mailbox& mailbox_in(isa::PhysicalMemory& memory) {
+  return *reinterpret_cast<fw::Mailbox*>(memory.ram(fw::kMailboxAddress, sizeof(fw::Mailbox)));
+}
+
+/// Slice of a run after which the interrupt flag is looked at; no result depends on it.
+inline constexpr uint64_t kPollCycles = 1'000'000;
+
+std::unique_ptr<Engine> make_functional_engine(const isa::MachineModel& machine, const Settings& settings);
+std::unique_ptr<Engine> make_cycle_engine(const isa::MachineModel& machine, const Settings& settings);
+std::unique_ptr<Engine> make_hosted_engine(const isa::MachineModel& machine, const Settings& settings);
+
+}  // namespace chrysalis::sim

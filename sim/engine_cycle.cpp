@@ -1,0 +1,89 @@
+// The SystemC machine.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "hw/platform.h"
+#include "sim/engine_core.h"
+
+namespace chrysalis::sim {
+namespace {
+
+hw::Mode mode_of(image::AccountMode mode) {
+  switch (mode) {
+    case image::AccountMode::Interpreter: return hw::Mode::Interpreter;
+    case image::AccountMode::Translator: return hw::Mode::Translator1;
+    case image::AccountMode::Dispatch: return hw::Mode::Dispatch;
+    case image::AccountMode::Recovery: return hw::Mode::Recovery;
+    default: return hw::Mode::Firmware;
+  }
+}
+
+class CycleEngine final : public Engine {
+ public:
+  CycleEngine(const isa::MachineModel& machine, const Settings& settings)
+      : image_(build_firmware(machine)), platform_(parameters(machine, settings, image_), settings.guest_ram_mib << 20) {
+    load_firmware(image_, settings, machine, platform_.memory());
+    for (const image::CodeRange& range : image_.ranges)
+      platform_.set_mode(range.begin, range.end, mode_of(image_.functions[range.function].mode));
+    platform_.set_service([this](uint32_t service, uint64_t cycle) {
+      isa::PlatformResult result;
+      result.stop = !(*service_)(static_cast<fw::Service>(service), cycle);
+      return result;
+    });
+    platform_.reset();
+  }
+
+  std::span<uint8_t> guest_ram() override {
+    isa::PhysicalMemory& memory = platform_.memory();
+    return {memory.ram(0, memory.guest_size()), memory.guest_size()};
+  }
+  fw::Mailbox& mailbox() override { return mailbox_in(platform_.memory()); }
+  std::span<uint8_t> concealed() override { return {platform_.memory().ram(fw::kConcealedBase, fw::kConcealedSize), fw::kConcealedSize}; }
+
+  StopReason run(const Limits& limits, const ServiceHandler& service, const std::atomic<bool>& interrupt) override {
+    service_ = &service;
+    while (!interrupt) {
+      if (instructions() >= limits.instructions) return StopReason::Instructions;
+      if (cycles() >= limits.cycles) return StopReason::Cycles;
+      const uint64_t end = std::min(limits.cycles - cycles(), kPollCycles) + cycles();
+      if (platform_.run(end, limits.instructions) == hw::End::Platform) return StopReason::Service;
+    }
+    return StopReason::Interrupted;
+  }
+
+  uint64_t cycles() const override { return platform_.cycles(); }
+  uint64_t instructions() const override { return platform_.instructions(); }
+
+  void collect(Statistics& statistics) const override {
+    for (const hw::Statistic& s : platform_.statistics())
+      if (!statistics.find(s.name)) statistics.add(s.name, s.unit, s.description, s.value);
+    const hw::Account& account = platform_.account();
+    for (unsigned mode = 0; mode < hw::kModes; ++mode)
+      for (unsigned charge = 0; charge < hw::kCharges; ++charge)
+        statistics.add(fmt::format("account.{}.{}", hw::kModeName[mode], hw::kChargeName[charge]), "Cycle",
+                       fmt::format("{}: {}", hw::kModeMeaning[mode], hw::kChargeMeaning[charge]), account.mode[mode].cycles[charge]);
+  }
+
+  std::string fault() const override { return ""; }
+
+ private:
+  static hw::SystemParameters parameters(const isa::MachineModel& machine, const Settings& settings, const image::Image& image) {
+    hw::SystemParameters result = hw::system_parameters(machine, fw::kConcealedBase, fw::kConcealedSize);
+    result.core.config.reset_vector = image.reset;
+    result.quantum = static_cast<uint32_t>(settings.quantum);
+    return result;
+  }
+
+  image::Image image_;
+  hw::Platform platform_;
+  const ServiceHandler* service_ = nullptr;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_cycle_engine(const isa::MachineModel& machine, const Settings& settings) {
+  return std::make_unique<CycleEngine>(machine, settings);
+}
+
+}  // namespace chrysalis::sim

@@ -1,0 +1,101 @@
+// The firmware compiled for the build machine, with its cost model.
+#include <algorithm>
+#include <stdexcept>
+
+#include "firmware/hosted/hosted.h"
+#include "isa-host/physical_memory.h"
+#include "sim/engine_core.h"
+
+namespace chrysalis::sim {
+namespace {
+
+/// Host cycles per x86 instruction of each interpreter: what the core form needs on crusoe for the benchmark's
+/// guest (`chrysalis bench`).
+uint64_t modelled_cost(const Settings& settings) {
+  if (settings.interpreter == "direct-threaded") return 60;
+  return settings.interpreter == "indirect-threaded" ? 120 : 4000;
+}
+
+class HostedEngine final : public Engine {
+ public:
+  HostedEngine(const isa::MachineModel&, const Settings& settings)
+      : cost_(modelled_cost(settings)), memory_(settings.guest_ram_mib << 20, fw::kConcealedBase, fw::kConcealedSize) {
+    fill_mailbox(mailbox(), settings, memory_.guest_size());
+  }
+
+  std::span<uint8_t> guest_ram() override { return {memory_.ram(0, memory_.guest_size()), memory_.guest_size()}; }
+  fw::Mailbox& mailbox() override { return mailbox_in(memory_); }
+  std::span<uint8_t> concealed() override { return {}; }
+
+  StopReason run(const Limits& limits, const ServiceHandler& service, const std::atomic<bool>& interrupt) override {
+    if (!firmware_) {
+      // Built here: its constructor reads the mailbox, which the personality fills first.
+      firmware_ = std::make_unique<fw::hosted::HostedFirmware>(guest_ram().data(), memory_.guest_size(), mailbox(),
+                                                               [this](fw::Service kind) { serve(kind); });
+      firmware_->set_cycles_per_instruction(cost_);
+    }
+    limits_ = limits;
+    service_ = &service;
+    interrupt_ = &interrupt;
+    set_limit();
+    firmware_->run();
+    return reason_;
+  }
+
+  uint64_t cycles() const override { return firmware_ ? firmware_->cycles() : 0; }
+  uint64_t instructions() const override { return firmware_ ? firmware_->instructions() : 0; }
+
+  void collect(Statistics& statistics) const override {
+    statistics.add("host.cycles", "Cycle", "host cycles by the hosted form's cost model", cycles());
+    statistics.add("account.interpreter.issue", "Cycle", "the cost model's cycles", cycles());
+  }
+
+  std::string fault() const override { return ""; }
+
+ private:
+  uint64_t instruction_limit() const { return std::min(limits_.instructions, limits_.cycles / cost_); }
+
+  /// The firmware calls at least this often, for the interrupt flag's sake.
+  void set_limit() { firmware_->set_instruction_limit(std::min(instruction_limit(), instructions() + kPollCycles)); }
+
+  void serve(fw::Service kind) {
+    if (kind != fw::Service::Attention) {
+      if (kind == fw::Service::Panic) {
+        (*service_)(kind, cycles());
+        throw std::runtime_error("the firmware stopped; its message stands above");
+      }
+      if (!(*service_)(kind, cycles())) stop(StopReason::Service);
+      return;
+    }
+    if (*interrupt_) {
+      stop(StopReason::Interrupted);
+    } else if (instructions() >= limits_.instructions) {
+      stop(StopReason::Instructions);
+    } else if (instructions() >= instruction_limit()) {
+      stop(StopReason::Cycles);
+    } else {
+      set_limit();
+    }
+  }
+
+  void stop(StopReason reason) {
+    reason_ = reason;
+    mailbox().reply |= fw::kReplyStop;
+  }
+
+  uint64_t cost_;
+  isa::PhysicalMemory memory_;
+  std::unique_ptr<fw::hosted::HostedFirmware> firmware_;
+  Limits limits_;
+  const ServiceHandler* service_ = nullptr;
+  const std::atomic<bool>* interrupt_ = nullptr;
+  StopReason reason_ = StopReason::Service;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine> make_hosted_engine(const isa::MachineModel& machine, const Settings& settings) {
+  return std::make_unique<HostedEngine>(machine, settings);
+}
+
+}  // namespace chrysalis::sim
