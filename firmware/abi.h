@@ -90,6 +90,10 @@ struct Mailbox {
   Interpreter interpreter;
   uint32_t max_gear;
   uint64_t tsc_scale;        ///< guest TSC ticks per host cycle, 32.32 fixed point
+  /// Bits of a page-table entry that forbid execution, among those that 32-bit paging leaves to the operating system (9..11);
+  /// 0: none. With it the process personality has what a 64-bit kernel gives 32-bit programs by PAE's XD bit: fetch
+  /// faults also carry the I/D flag then.
+  uint32_t no_execute;
   // exchange with the platform
   GuestContext context;
   InterpreterScratch scratch;      ///< within reach of short offsets from the context
@@ -97,6 +101,7 @@ struct Mailbox {
   uint32_t vector;
   uint32_t error_code;
   uint32_t is_software_interrupt;  ///< 1: INT n / INT3 / INTO, EIP is after the instruction
+  uint32_t instruction;            ///< its address: where EIP goes back to if the gate refuses the interrupt
   uint32_t reply;
   uint32_t invalid_count;
   uint32_t invalid_page[256];      ///< physical page numbers

@@ -178,7 +178,7 @@ bool BlockCache::translate(uint32_t address, uint32_t& physical_page, FetchFault
     physical_page = fetch_physical_;
     return true;
   }
-  const Translation found = walk(address, false, user_mode());
+  const Translation found = walk(address, Access::Fetch, user_mode());
   if (!found.ok) {
     fault = {true, 14, found.error, address};
     return false;

@@ -233,7 +233,7 @@ void Converter::convert_set(unsigned i) {
   const uint16_t target = static_cast<uint16_t>(op.aux * 8);
   int64_t constant = 0;
   if (constant_of(op.src[0], constant)) {
-    append_constant(target, static_cast<uint64_t>(constant));
+    append_constant(target, static_cast<uint32_t>(constant));  // guest registers have 32 bits
   } else if (const uint16_t from = source(op.src[0]); from != target) {
     append_copy(target, from);
   }

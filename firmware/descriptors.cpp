@@ -26,8 +26,6 @@ bool find_descriptor(uint32_t selector, Descriptor& found) {
       break;
     }
   }
-  // LAR's mask leaves out the base's and the limit's bits.
-  found.rights &= 0x00f0'ff00;
   return true;
 }
 

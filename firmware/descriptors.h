@@ -9,7 +9,7 @@ namespace chrysalis::fw {
 struct Descriptor {
   uint32_t base;
   uint32_t limit;   ///< in bytes
-  uint32_t rights;  ///< as LAR delivers them: second word of the descriptor under mask 0x00f0ff00
+  uint32_t rights;  ///< as LAR delivers them: second word of the descriptor under mask 0x00ffff00
 
   bool present() const { return (rights & 0x8000) != 0; }
   uint32_t dpl() const { return rights >> 13 & 3; }

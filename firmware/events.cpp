@@ -80,7 +80,7 @@ void Monitor::fill_tlb(uint32_t address, uint64_t physical_page, bool user, bool
 }
 
 Monitor::Resume Monitor::tlb_miss(uint32_t address, bool write) {
-  const Translation found = walk(address, write, user_mode());
+  const Translation found = walk(address, write ? Access::Write : Access::Read, user_mode());
   if (!found.ok) return page_fault(address, found.error);
   count(Counter::TlbFills);
   fill_tlb(address, found.physical_page, found.user, found.writable, found.dirty);
@@ -91,7 +91,7 @@ Monitor::Resume Monitor::tlb_miss(uint32_t address, bool write) {
 /// since the entry was written, or the page was clean: a new entry, and the instruction again.
 Monitor::Resume Monitor::guest_fault(uint32_t address, uint64_t info) {
   const bool write = (info & isa::kInfoWrite) != 0;
-  const Translation found = walk(address, write, user_mode());
+  const Translation found = walk(address, write ? Access::Write : Access::Read, user_mode());
   if (!found.ok) return page_fault(address, found.error);
   if ((info & isa::kInfoClean) != 0) count(Counter::DirtyFaults);
   host::tlb_flush_page(address);

@@ -152,10 +152,20 @@ bool read_system_register(HelperCall& call) {
   return fault(kInvalidOpcode, 0);
 }
 
+bool adjust_rpl(HelperCall& call) {
+  const uint64_t there = host::guest_load<16>(call.source[0]);
+  const uint64_t rpl = call.source[1] & 3;
+  if ((there & 3) >= rpl) return true;
+  if (call.source[2] == 0) return fault(kProtection, 0);
+  host::guest_store<16>(call.source[0], (there & ~uint64_t{3}) | rpl);
+  call.value = 1;
+  return true;
+}
+
 /// In the order of x86::HelperId, up to those of x87.
 constexpr HelperFunction kHelpers[] = {
     cpuid, rdtsc, load_segment, check_code_segment, load_access_rights, load_segment_limit, verify_read, verify_write,
-    read_system_register,
+    read_system_register, adjust_rpl,
 };
 
 void x87(uint32_t imm, HelperCall& call) {

@@ -39,11 +39,11 @@ Monitor::Monitor()
   if (form_ == UopForm::Direct) g_unlinked[0].run = find_plain(kUopUnlinked);
   else g_unlinked[0].code = kUopUnlinked;
   scratch(base()).zero = 0;
-  refresh_assumptions();
 }
 
 void Monitor::loop() {
   stopped_ = false;
+  refresh_assumptions();  // the platform may have written the context
   while (!stopped_) {
     if (host::attention()) {
       call_platform(Service::Attention);
@@ -122,7 +122,10 @@ void Monitor::left() {
       guest(GuestReg::Eip) = u->eip;
       deliver(static_cast<uint8_t>(u->d), static_cast<uint32_t>(u->imm), false);
       break;
-    case Leave::SoftInt: deliver(static_cast<uint8_t>(u->d), 0, true); break;
+    case Leave::SoftInt:
+      host::mailbox().instruction = u->eip;
+      deliver(static_cast<uint8_t>(u->d), 0, true);
+      break;
     case Leave::Raise:
       host::rollback();
       pending_ = Pending::Nothing;

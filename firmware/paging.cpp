@@ -15,11 +15,13 @@ uint32_t read_entry(uint64_t at) { return at + 4 <= host::mailbox().guest_ram_si
 
 bool user_mode() { return (host::mailbox().context.slot[static_cast<unsigned>(ir::GuestReg::CsSel)] & 3) == 3; }
 
-Translation walk(uint32_t address, bool write, bool user) {
+Translation walk(uint32_t address, Access access, bool user) {
+  const bool write = access == Access::Write;
+  const uint32_t no_execute = access == Access::Fetch ? host::mailbox().no_execute : 0;
   const GuestContext& context = host::mailbox().context;
   if ((context.cr0 & kCr0Pg) == 0) return {true, 0, address >> isa::kPageShift, true, true, true};
 
-  const uint32_t fault = (write ? kPfWrite : 0u) | (user ? kPfUser : 0u);
+  const uint32_t fault = (write ? kPfWrite : 0u) | (user ? kPfUser : 0u) | (no_execute != 0 ? kPfFetch : 0u);
   const uint64_t directory_at = (context.cr3 & 0xffff'f000u) + (address >> 22) * 4;
   const uint32_t directory = read_entry(directory_at);
   if ((directory & kPresent) == 0) return {false, fault, 0, false, false, false};
@@ -33,7 +35,7 @@ Translation walk(uint32_t address, bool write, bool user) {
   const bool for_user = (rights & kUser) != 0;
   // SDM Vol. 3, 4.6: without CR0.WP, the supervisor may write read-only pages.
   const bool writable = (rights & kWritable) != 0 || (!user && (context.cr0 & kCr0Wp) == 0);
-  if ((user && !for_user) || (write && !writable)) return {false, fault | kPfPresent, 0, false, false, false};
+  if ((user && !for_user) || (write && !writable) || (leaf & no_execute) != 0) return {false, fault | kPfPresent, 0, false, false, false};
 
   if (!large && (directory & kAccessed) == 0) host::physical_store_32(directory_at, directory | kAccessed);
   const uint32_t marked = leaf | kAccessed | (write ? kDirty : 0);

@@ -6,7 +6,9 @@
 namespace chrysalis::fw {
 
 /// Error code of #PF.
-enum PageFaultError : uint32_t { kPfPresent = 1, kPfWrite = 2, kPfUser = 4 };
+enum PageFaultError : uint32_t { kPfPresent = 1, kPfWrite = 2, kPfUser = 4, kPfFetch = 16 };
+
+enum class Access : uint8_t { Read, Write, Fetch };
 
 struct Translation {
   bool ok;
@@ -17,10 +19,10 @@ struct Translation {
 
 /// Translates the page of `address` for an access of that kind.
 ///
-/// Does:   sets the accessed bits, and with `write` the dirty bit, when the access is permitted.
+/// Does:   sets the accessed bits, and for Write the dirty bit, when the access is permitted.
 /// Source: SDM Vol. 3, 4.3 "32-Bit Paging"; 4 MiB pages if CR4.PSE; CR0.WP. With CR0.PG clear, addresses are
-///         physical. Table entries outside RAM count as not present.
-Translation walk(uint32_t address, bool write, bool user);
+///         physical. Table entries outside RAM count as not present. Mailbox::no_execute.
+Translation walk(uint32_t address, Access access, bool user);
 
 /// True if the guest runs at CPL 3.
 bool user_mode();

@@ -18,7 +18,7 @@ std::unique_ptr<Engine> make_engine(Fidelity fidelity, FirmwareForm form, const 
 
 image::Image build_firmware(const isa::MachineModel& machine) {
   try {
-    return image::build_image(image::ElfFile::read(CHRYSALIS_FIRMWARE_ELF), machine.core);
+    return image::build_image(image::read_elf(CHRYSALIS_FIRMWARE_ELF), machine.core);
   } catch (const image::ImageError& error) {
     throw UserError(fmt::format("machine {}: the firmware cannot be built for it: {}", machine.name, error.what()));
   }

@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     std::fprintf(stderr, "chrysalis: %s\nRun with --help for the accepted options.\n", error.what());
     return kExitUserError;
-  } catch (const isa::MachineError& error) {
+  } catch (const chrysalis::isa::MachineError& error) {
     for (const std::string& problem : error.problems()) std::fprintf(stderr, "chrysalis: %s\n", problem.c_str());
     return kExitUserError;
   } catch (const UserError& error) {

@@ -53,10 +53,28 @@ function(chrysalis_riscv_objects variable)
   set(${variable} ${objects} PARENT_SCOPE)
 endfunction()
 
-# chrysalis_riscv_program(name SOURCES ... [FLAGS ...] [DEPENDS ...]): links SOURCES with the runtime into
+# chrysalis_riscv_mode_object(variable MODE mode OBJECTS ...): one object of `OBJECTS`, with all their code in the
+# section of an account mode. Section attributes would not do: GCC 12 ignores them on templates.
+function(chrysalis_riscv_mode_object variable)
+  cmake_parse_arguments(ARG "" "MODE" "OBJECTS" ${ARGN})
+  set(script ${CMAKE_BINARY_DIR}/riscv/${ARG_MODE}.ld)
+  file(WRITE ${script} "SECTIONS { .text.${ARG_MODE} : { *(.text .text.*) } }\n")
+  list(GET ARG_OBJECTS 0 first)
+  string(MD5 variant "${ARG_OBJECTS}")
+  string(SUBSTRING ${variant} 0 6 variant)
+  set(object ${CMAKE_BINARY_DIR}/riscv/${ARG_MODE}-${variant}.o)
+  add_custom_command(OUTPUT ${object}
+    COMMAND ${CHRYSALIS_RISCV_CXX} -march=rv64im_zba_zbb -mabi=lp64 -mno-relax -nostdlib -r
+      -Wl,--force-group-allocation -Wl,-T,${script} ${ARG_OBJECTS} -o ${object}
+    DEPENDS ${ARG_OBJECTS} ${script} VERBATIM
+    COMMENT "RISC-V object of account mode ${ARG_MODE}")
+  set(${variable} ${object} PARENT_SCOPE)
+endfunction()
+
+# chrysalis_riscv_program(name SOURCES ... [OBJECTS ...] [FLAGS ...] [DEPENDS ...]): links SOURCES with the runtime into
 # ${CMAKE_BINARY_DIR}/firmware/<name>.elf, as the image builder wants it. Target <name>_elf.
 function(chrysalis_riscv_program name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;FLAGS;DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;OBJECTS;FLAGS;DEPENDS" ${ARGN})
   chrysalis_riscv_objects(objects SOURCES ${ARG_SOURCES} FLAGS ${ARG_FLAGS})
   chrysalis_riscv_objects(runtime SOURCES ${CHRYSALIS_RUNTIME_SOURCES})
   set(elf ${CMAKE_BINARY_DIR}/firmware/${name}.elf)
@@ -68,8 +86,8 @@ function(chrysalis_riscv_program name)
       -Wl,-z,max-page-size=4096 -Wl,--fatal-warnings -Wl,--no-warn-rwx-segments
       -Wl,--unique=.text.interpreter -Wl,--unique=.text.translator -Wl,--unique=.text.dispatch
       -Wl,--unique=.text.recovery
-      ${objects} ${runtime} -o ${elf}
-    DEPENDS ${objects} ${runtime} ${ARG_DEPENDS} VERBATIM
+      ${objects} ${ARG_OBJECTS} ${runtime} -o ${elf}
+    DEPENDS ${objects} ${ARG_OBJECTS} ${runtime} ${ARG_DEPENDS} VERBATIM
     COMMENT "RISC-V program ${name}")
   add_custom_target(${name}_elf DEPENDS ${elf})
 endfunction()

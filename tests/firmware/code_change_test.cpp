@@ -6,7 +6,7 @@
 namespace chrysalis::test {
 namespace {
 
-class CodeChangeTest : public testing::TestWithParam<fw::Interpreter> {};
+class CodeChangeTest : public testing::TestWithParam<Setup> {};
 
 // Patches the immediate of a later instruction of the same block, in a loop.
 GUEST_CODE(patch_ahead, R"(
@@ -30,7 +30,7 @@ TEST_P(CodeChangeTest, NextInstructionSeesTheNewBytes) {
   ASSERT_EQ(guest.delivered.size(), 1u);
   EXPECT_EQ(guest.delivered[0].vector, 0x80u);
   EXPECT_EQ(guest.eax(), 1275u);
-  EXPECT_EQ(guest.firmware().instructions(), 4u + 250u + 1u);
+  EXPECT_EQ(guest.instructions(), 4u + 250u + 1u);
 }
 
 // An instruction that overwrites itself.
@@ -170,12 +170,12 @@ TEST_P(CodeChangeTest, CacheFlush) {
   guest.run();
   ASSERT_EQ(guest.delivered.size(), 1u);
   EXPECT_EQ(guest.eax(), functions);
-  if (GetParam() != fw::Interpreter::DecodeDispatch) {
+  if (GetParam().interpreter != fw::Interpreter::DecodeDispatch) {
     EXPECT_GE(guest.counter(fw::Counter::CacheFlushes), 1u);
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Interpreters, CodeChangeTest, testing::ValuesIn(kInterpreters));
+INSTANTIATE_TEST_SUITE_P(Interpreters, CodeChangeTest, testing::ValuesIn(kSetups), name);
 
 }  // namespace
 }  // namespace chrysalis::test

@@ -6,11 +6,14 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "firmware/abi.h"
 #include "firmware/counters.h"
-#include "firmware/hosted/hosted.h"
+#include "tests/firmware/guest_machine.h"
 #include "translator/ir/ir.h"
 
 /// Assembles 32-bit code into name##_begin .. name##_end. It runs at kCode: only PC-relative references to its labels.
@@ -25,6 +28,20 @@ using ir::GuestReg;
 
 inline constexpr uint32_t kCode = 0x0040'0000, kData = 0x0050'0000, kStackTop = 0x0060'0000;
 
+/// What a test of the monitor is run with.
+struct Setup {
+  fw::Interpreter interpreter = fw::Interpreter::DirectThreaded;
+  Form form = Form::Hosted;
+};
+inline constexpr Setup kSetups[] = {
+    {fw::Interpreter::DecodeDispatch, Form::Hosted},   {fw::Interpreter::IndirectThreaded, Form::Hosted},
+    {fw::Interpreter::DirectThreaded, Form::Hosted},   {fw::Interpreter::DecodeDispatch, Form::Core},
+    {fw::Interpreter::IndirectThreaded, Form::Core}, {fw::Interpreter::DirectThreaded, Form::Core}};
+inline std::string name(const testing::TestParamInfo<Setup>& info) {
+  static const char* const kInterpreter[] = {"decode", "indirect", "direct"};
+  return std::string(kInterpreter[static_cast<unsigned>(info.param.interpreter)]) + (info.param.form == Form::Core ? "_core" : "_hosted");
+}
+
 struct Delivered {
   uint32_t vector, error_code, cr2, eip;
   bool software;
@@ -37,12 +54,13 @@ class Guest {
   static constexpr uint32_t kUserPage = kPresent | kWritable | kUser;
 
   /// Code at kCode, 64 KiB of data at kData, 64 KiB of stack below kStackTop; all writable by the user.
-  explicit Guest(const std::vector<uint8_t>& code, fw::Interpreter interpreter = fw::Interpreter::DirectThreaded)
-      : ram_(kRamSize), mailbox_(std::make_unique<fw::Mailbox>()) {
-    std::memset(static_cast<void*>(mailbox_.get()), 0, sizeof *mailbox_);
+  explicit Guest(const std::vector<uint8_t>& code, Setup setup = {})
+      : machine_(make_machine(setup.form, kRamSize, [this](fw::Service service) { serve(service); })),
+        ram_(machine_->ram()),
+        mailbox_(&machine_->mailbox()) {
     mailbox_->magic = fw::kMailboxMagic;
     mailbox_->guest_ram_size = kRamSize;
-    mailbox_->interpreter = interpreter;
+    mailbox_->interpreter = setup.interpreter;
     mailbox_->tsc_scale = uint64_t{1} << 32;
     fw::GuestContext& context = mailbox_->context;
     context.cr0 = 0x8001'0001;  // PG, WP, PE
@@ -96,17 +114,9 @@ class Guest {
   std::function<uint32_t()> on_attention = [] { return uint32_t{fw::kReplyStop}; };
 
   /// Runs from the current context until stopped.
-  void run() {
-    prepare();
-    firmware_->run();
-  }
-  void prepare() {
-    if (!firmware_) {
-      firmware_ = std::make_unique<fw::hosted::HostedFirmware>(ram_.data(), ram_.size(), *mailbox_,
-                                                               [this](fw::Service service) { serve(service); });
-    }
-  }
-  fw::hosted::HostedFirmware& firmware() { return *firmware_; }
+  void run() { machine_->run(); }
+  uint64_t instructions() { return machine_->instructions(); }
+  GuestMachine& machine() { return *machine_; }
 
   std::vector<Delivered> delivered;  ///< in order
   std::vector<uint32_t> unsupported;
@@ -128,13 +138,10 @@ class Guest {
     }
   }
 
-  std::vector<uint8_t> ram_;
-  std::unique_ptr<fw::Mailbox> mailbox_;
+  std::unique_ptr<GuestMachine> machine_;
+  uint8_t* ram_;
+  fw::Mailbox* mailbox_;
   uint32_t next_table_ = 0x2000;
-  std::unique_ptr<fw::hosted::HostedFirmware> firmware_;
 };
-
-inline constexpr fw::Interpreter kInterpreters[] = {fw::Interpreter::DecodeDispatch, fw::Interpreter::IndirectThreaded,
-                                                    fw::Interpreter::DirectThreaded};
 
 }  // namespace chrysalis::test

@@ -6,7 +6,7 @@
 namespace chrysalis::test {
 namespace {
 
-class MonitorTest : public testing::TestWithParam<fw::Interpreter> {};
+class MonitorTest : public testing::TestWithParam<Setup> {};
 
 GUEST_CODE(sum, R"(
     mov $0, %eax
@@ -26,7 +26,7 @@ TEST_P(MonitorTest, RunsALoop) {
   EXPECT_TRUE(guest.delivered[0].software);
   EXPECT_EQ(guest.delivered[0].eip, kCode + static_cast<uint32_t>(sum_end - sum_begin) - 2);
   EXPECT_EQ(guest.eax(), 5050u);
-  EXPECT_EQ(guest.firmware().instructions(), 2u + 300u + 1u);
+  EXPECT_EQ(guest.instructions(), 2u + 300u + 1u);
 }
 
 GUEST_CODE(calls, R"(
@@ -136,7 +136,7 @@ TEST_P(MonitorTest, CountsARepeatedInstructionOnce) {
   EXPECT_EQ(guest.delivered[0].vector, 0x80u);
   EXPECT_EQ(guest.reg(GuestReg::Ebx), 5000u - 0xc01);
   EXPECT_EQ(guest.reg(GuestReg::Edi), 0x508c01u);
-  EXPECT_EQ(guest.firmware().instructions(), 23u);
+  EXPECT_EQ(guest.instructions(), 23u);
 }
 
 GUEST_CODE(divides, R"(
@@ -159,7 +159,7 @@ TEST_P(MonitorTest, FaultsPrecisely) {
   EXPECT_EQ(guest.eax(), 5u);
   EXPECT_EQ(guest.reg(GuestReg::Flags) & 1, 1u);
   EXPECT_EQ(guest.read32(0x500000), 1u);
-  EXPECT_EQ(guest.firmware().instructions(), 5u);
+  EXPECT_EQ(guest.instructions(), 5u);
 }
 
 GUEST_CODE(undefined, R"(
@@ -255,14 +255,13 @@ TEST_P(MonitorTest, StopsAtTheInstructionLimit) {
   guest.on_exception = [](const Delivered&) { return uint32_t{fw::kReplyStop}; };
   guest.mailbox().context.slot[0] = 0;
   guest.on_attention = [] { return uint32_t{fw::kReplyStop}; };
-  guest.prepare();
-  guest.firmware().set_instruction_limit(10'000);
+  guest.machine().set_instruction_limit(10'000);
   guest.run();
-  EXPECT_GE(guest.firmware().instructions(), 10'000u);
-  EXPECT_LT(guest.firmware().instructions(), 10'100u);
+  EXPECT_GE(guest.instructions(), 10'000u);
+  EXPECT_LT(guest.instructions(), 10'100u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Interpreters, MonitorTest, testing::ValuesIn(kInterpreters));
+INSTANTIATE_TEST_SUITE_P(Interpreters, MonitorTest, testing::ValuesIn(kSetups), name);
 
 }  // namespace
 }  // namespace chrysalis::test

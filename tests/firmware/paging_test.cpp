@@ -6,7 +6,7 @@
 namespace chrysalis::test {
 namespace {
 
-class PagingTest : public testing::TestWithParam<fw::Interpreter> {};
+class PagingTest : public testing::TestWithParam<Setup> {};
 
 GUEST_CODE(read_missing, R"(
     mov $0x700123, %esi
@@ -26,7 +26,7 @@ TEST_P(PagingTest, ReadOfMissingPage) {
   EXPECT_EQ(guest.delivered[0].eip, kCode + 5 + 5 + 5);
   EXPECT_EQ(guest.eax(), 7u);
   EXPECT_EQ(guest.read32(kData), 7u);
-  EXPECT_EQ(guest.firmware().instructions(), 3u);
+  EXPECT_EQ(guest.instructions(), 3u);
 }
 
 GUEST_CODE(write_readonly, R"(
@@ -126,7 +126,7 @@ TEST_P(PagingTest, FetchFaultAtThePageEnd) {
   EXPECT_EQ(guest.delivered[0].error_code, 4u);
   EXPECT_EQ(guest.delivered[0].cr2, kCode + 0x1000);
   EXPECT_EQ(guest.delivered[0].eip, kCode + 0x1000);
-  EXPECT_EQ(guest.firmware().instructions(), 4096u);
+  EXPECT_EQ(guest.instructions(), 4096u);
 }
 
 // An instruction across two pages of which the second is missing: EIP before it, CR2 at the second page.
@@ -179,7 +179,7 @@ TEST_P(PagingTest, RemappedCode) {
   EXPECT_EQ(guest.eax(), 2u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Interpreters, PagingTest, testing::ValuesIn(kInterpreters));
+INSTANTIATE_TEST_SUITE_P(Interpreters, PagingTest, testing::ValuesIn(kSetups), name);
 
 }  // namespace
 }  // namespace chrysalis::test

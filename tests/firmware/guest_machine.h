@@ -1,0 +1,29 @@
+// What runs the firmware in a test: the hosted form, or the core form on the functional executor.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "firmware/abi.h"
+
+namespace chrysalis::test {
+
+enum class Form : uint8_t { Hosted, Core };
+
+class GuestMachine {
+ public:
+  virtual ~GuestMachine() = default;
+  virtual uint8_t* ram() = 0;
+  /// All zero at first.
+  virtual fw::Mailbox& mailbox() = 0;
+  /// Runs from reset, or goes on, until a service's reply has kReplyStop.
+  virtual void run() = 0;
+  virtual uint64_t instructions() = 0;
+  /// Service::Attention comes soon after this many instructions. Core form: an interrupt line.
+  virtual void set_instruction_limit(uint64_t limit) = 0;
+};
+
+std::unique_ptr<GuestMachine> make_machine(Form form, uint64_t ram_size, std::function<void(fw::Service)> platform);
+
+}  // namespace chrysalis::test
