@@ -144,24 +144,30 @@ void CodeMap::written(uint64_t address, uint64_t size) {
 }
 
 void CodeMap::set_mode(uint64_t begin, uint64_t end, Mode mode) {
-  std::vector<ModeRange> ranges;
-  for (const ModeRange& range : modes_) {
-    if (range.begin < begin) ranges.push_back({range.begin, std::min(range.end, begin), range.mode});
-    if (range.end > end) ranges.push_back({std::max(range.begin, end), range.end, range.mode});
+  if (begin >= end) return;
+  // What the new range covers goes; what it cuts keeps its outer parts.
+  auto at = modes_.lower_bound(begin);
+  if (at != modes_.begin()) {
+    auto before = std::prev(at);
+    const ModeRange cut = before->second;
+    if (cut.end > begin) {
+      before->second.end = begin;
+      if (cut.end > end) modes_[end] = cut;
+    }
   }
-  ranges.push_back({begin, end, mode});
-  std::sort(ranges.begin(), ranges.end(), [](const ModeRange& a, const ModeRange& b) { return a.begin < b.begin; });
-  modes_ = std::move(ranges);
+  for (at = modes_.lower_bound(begin); at != modes_.end() && at->first < end; at = modes_.erase(at)) {
+    if (at->second.end > end) modes_[end] = at->second;
+  }
+  modes_[begin] = {end, mode};
   for (Decoded& molecule : molecules_) {
     if (molecule.address >= begin && molecule.address < end) molecule.account = &account_[mode];
   }
 }
 
 Mode CodeMap::mode_of(uint64_t address) const {
-  auto after = std::upper_bound(modes_.begin(), modes_.end(), address,
-                                [](uint64_t a, const ModeRange& range) { return a < range.begin; });
+  auto after = modes_.upper_bound(address);
   if (after == modes_.begin()) return Mode::Firmware;
-  const ModeRange& range = *--after;
+  const ModeRange& range = std::prev(after)->second;
   return address < range.end ? range.mode : Mode::Firmware;
 }
 

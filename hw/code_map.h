@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -114,7 +115,7 @@ class CodeMap {
     Decoded* slot[kSlots] = {};
   };
   struct ModeRange {
-    uint64_t begin, end;
+    uint64_t end;
     Mode mode;
   };
 
@@ -129,7 +130,7 @@ class CodeMap {
   std::vector<std::unique_ptr<Page>> pages_;
   std::deque<Decoded> molecules_;
   std::deque<std::unique_ptr<Step[]>> steps_;
-  std::vector<ModeRange> modes_;  ///< sorted, disjoint
+  std::map<uint64_t, ModeRange> modes_;  ///< by begin; disjoint
   uint64_t decodings_ = 0;
 };
 

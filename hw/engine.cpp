@@ -115,7 +115,8 @@ RunEnd Engine::run(const RunLimits& limits) {
     goto ready;
   }
   for (;;) {
-    if (molecule->line != fetch_.buffered_line()) now = fetch(*molecule, now);
+    // Lines that stand for a state of the molecule are never in L1I.
+    if (molecule->line != fetch_.buffered_line() && !fetch_.hit(molecule->line)) now = fetch(*molecule, now);
     if (((molecule->waits_for[0] & outstanding_[0]) | (molecule->waits_for[1] & outstanding_[1])) != 0) {
       now = wait_for_registers(molecule->waits_for, *molecule->account, now);
     }

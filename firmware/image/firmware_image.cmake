@@ -21,10 +21,10 @@ set(CHRYSALIS_RUNTIME_SOURCES
   ${CMAKE_SOURCE_DIR}/firmware/runtime/start.cpp
   ${CMAKE_SOURCE_DIR}/firmware/runtime/support.cpp)
 
-# chrysalis_riscv_objects(variable SOURCES ... [FLAGS ...]): RISC-V objects of `SOURCES`, in the build tree;
-# their paths in `variable`.
+# chrysalis_riscv_objects(variable SOURCES ... [FLAGS ...] [DEPENDS ...]): RISC-V objects of `SOURCES`, in the build tree;
+# their paths in `variable`. DEPENDS: what is generated before.
 function(chrysalis_riscv_objects variable)
-  cmake_parse_arguments(ARG "" "" "SOURCES;FLAGS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;FLAGS;DEPENDS" ${ARGN})
   set(objects)
   foreach(source ${ARG_SOURCES})
     get_filename_component(source ${source} ABSOLUTE)
@@ -45,7 +45,7 @@ function(chrysalis_riscv_objects variable)
         COMMAND ${CMAKE_CXX_COMPILER_LAUNCHER} ${CHRYSALIS_RISCV_CXX} ${CHRYSALIS_RISCV_FLAGS} ${extra}
           -I${CMAKE_SOURCE_DIR} -I${CMAKE_BINARY_DIR}/generated -isystem ${CHRYSALIS_RISCV_INCLUDE}
           -MMD -MF ${object}.d -MT ${object} -c ${source} -o ${object}
-        DEPENDS ${source} DEPFILE ${object}.d VERBATIM
+        DEPENDS ${source} ${ARG_DEPENDS} DEPFILE ${object}.d VERBATIM
         COMMENT "RISC-V object ${relative}")
     endif()
     list(APPEND objects ${object})
@@ -75,7 +75,7 @@ endfunction()
 # ${CMAKE_BINARY_DIR}/firmware/<name>.elf, as the image builder wants it. Target <name>_elf.
 function(chrysalis_riscv_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;OBJECTS;FLAGS;DEPENDS" ${ARGN})
-  chrysalis_riscv_objects(objects SOURCES ${ARG_SOURCES} FLAGS ${ARG_FLAGS})
+  chrysalis_riscv_objects(objects SOURCES ${ARG_SOURCES} FLAGS ${ARG_FLAGS} DEPENDS ${ARG_DEPENDS})
   chrysalis_riscv_objects(runtime SOURCES ${CHRYSALIS_RUNTIME_SOURCES})
   set(elf ${CMAKE_BINARY_DIR}/firmware/${name}.elf)
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/firmware)
@@ -90,4 +90,23 @@ function(chrysalis_riscv_program name)
     DEPENDS ${objects} ${ARG_OBJECTS} ${runtime} ${ARG_DEPENDS} VERBATIM
     COMMENT "RISC-V program ${name}")
   add_custom_target(${name}_elf DEPENDS ${elf})
+endfunction()
+
+# chrysalis_firmware_image(name SOURCES ... MACHINE m... [FLAGS ...] [DEPENDS ...]): the program, and for each
+# machine its image ${CMAKE_BINARY_DIR}/firmware/<name>.<machine>.image. The ELF file stays, so that images for
+# other machines can be built at run time (chrysalis::image_builder). Target <name>_images.
+function(chrysalis_firmware_image name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;MACHINE;FLAGS;DEPENDS" ${ARGN})
+  chrysalis_riscv_program(${name} SOURCES ${ARG_SOURCES} FLAGS ${ARG_FLAGS} DEPENDS ${ARG_DEPENDS})
+  set(elf ${CMAKE_BINARY_DIR}/firmware/${name}.elf)
+  set(images)
+  foreach(machine ${ARG_MACHINE})
+    set(image ${CMAKE_BINARY_DIR}/firmware/${name}.${machine}.image)
+    add_custom_command(OUTPUT ${image}
+      COMMAND chrysalis_image_builder_tool --machine ${machine} ${elf} ${image}
+      DEPENDS ${elf} chrysalis_image_builder_tool VERBATIM
+      COMMENT "Firmware image ${name} for ${machine}")
+    list(APPEND images ${image})
+  endforeach()
+  add_custom_target(${name}_images ALL DEPENDS ${images})
 endfunction()

@@ -49,7 +49,7 @@ int64_t refuse(const ElfError& error, std::string* reason) {
 int64_t open_program(Kernel& kernel, Task& task, const std::string& path, HostFd* file, std::string* reason) {
   // /proc/self/exe is how some programs start themselves again.
   const auto made = kernel.file_system.virtual_file(task, AT_FDCWD, path);
-  const bool is_link = made.kind == FileSystem::Virtual::Kind::Link;
+  const bool is_link = made.kind == FileSystem::Virtual::Kind::Link && !made.content.empty();
   const Located at = kernel.file_system.locate(task, AT_FDCWD, is_link ? made.content : path, true);
   int error = at.error;
   if (error == 0) {
@@ -135,11 +135,11 @@ class StackBuilder {
 
 }  // namespace
 
-int64_t Kernel::execute(Task& task, const std::string& path, std::vector<std::string> arguments,
+int64_t Kernel::execute(Task& task, const std::string& path, const std::string& name, std::vector<std::string> arguments,
                         const std::vector<std::string>& environment, std::string* reason) {
   Program program;
   if (const int64_t result = find_program(*this, task, path, &arguments, &program, reason); result < 0) return result;
-  size_t string_bytes = path.size();
+  size_t string_bytes = name.size();
   for (const std::vector<std::string>* list : {&std::as_const(arguments), &environment})
     for (const std::string& text : *list) {
       string_bytes += text.size() + 1 + sizeof(uint32_t);
@@ -151,7 +151,10 @@ int64_t Kernel::execute(Task& task, const std::string& path, std::vector<std::st
   auto space = std::make_shared<AddressSpace>(memory);
   const auto no_memory = [&] { return refuse({ENOMEM, fmt::format("it does not fit into guest RAM ({} MiB)", config.ram_size >> 20)}, reason); };
   if (space->cr3() == 0) return no_memory();
-  space->add_stack(std::min<uint64_t>(task.group->limits[RLIMIT_STACK].rlim_cur, 0x4000'0000));
+  // Linux, arch/x86/include/asm/elf.h: a 32-bit program that says nothing of its stack predates the question.
+  if (program.image.stack == ElfImage::Stack::Unsaid) space->set_read_implies_exec();
+  space->add_stack(std::min<uint64_t>(task.group->limits[RLIMIT_STACK].rlim_cur, 0x4000'0000),
+                   program.image.stack != ElfImage::Stack::Plain);
 
   // Chooses where a position-independent image goes: `base`, or anywhere if it is 0.
   const auto place = [&](const ElfImage& image, uint32_t base) -> int64_t {
@@ -163,7 +166,7 @@ int64_t Kernel::execute(Task& task, const std::string& path, std::vector<std::st
     if (at >= 0) space->unmap(static_cast<uint32_t>(at), request.length);
     return at;
   };
-  const auto map_image = [&](const HostFd& file, const ElfImage& image, uint32_t base, const std::string& name,
+  const auto map_image = [&](const HostFd& file, const ElfImage& image, uint32_t base, const std::string& area,
                              uint32_t* bias) -> int64_t {
     *bias = 0;
     if (image.position_independent) {
@@ -171,19 +174,20 @@ int64_t Kernel::execute(Task& task, const std::string& path, std::vector<std::st
       if (at < 0) return at;
       *bias = static_cast<uint32_t>(at) - image.low;
     }
-    return load_elf(*space, image, objects.of_file(file.get(), false), *bias, name);
+    return load_elf(*space, image, objects.of_file(file.get(), false), *bias, area);
   };
   const bool dynamic = !program.image.interpreter.empty();
   uint32_t bias = 0, interpreter_bias = 0;
   if (map_image(program.file, program.image, dynamic ? kPieBase : 0, program.host_path, &bias) < 0) return no_memory();
   if (dynamic && map_image(program.interpreter_file, program.interpreter, 0, program.image.interpreter, &interpreter_bias) < 0)
     return no_memory();
+  if (space->add_trampoline() < 0) return no_memory();
   const auto image_end = static_cast<uint32_t>(page_ceil(program.image.high + bias));
   space->set_break_start(program.image.position_independent && !dynamic ? kPieBase : image_end);
 
   // Linux: setup_arg_pages(), create_elf_tables().
   StackBuilder stack(*space, kTaskSize - 8);
-  const uint32_t file_name = stack.push(path);
+  const uint32_t file_name = stack.push(name);
   std::vector<uint32_t> argument_addresses, environment_addresses;
   for (auto text = environment.rbegin(); text != environment.rend(); ++text) environment_addresses.push_back(stack.push(*text));
   for (auto text = arguments.rbegin(); text != arguments.rend(); ++text) argument_addresses.push_back(stack.push(*text));
@@ -307,10 +311,12 @@ std::optional<std::string> Kernel::load(fw::Mailbox& mailbox) {
 
   std::string reason;
   const std::vector<std::string> arguments = config.args.empty() ? std::vector{config.program} : config.args;
-  if (execute(*current, config.program, arguments, config.env, &reason) < 0)
+  // The path stays out of the guest's memory: where the program lies must not move its stack.
+  if (execute(*current, config.program, arguments.front(), arguments, config.env, &reason) < 0)
     return fmt::format("cannot run {}: {}", config.program, reason);
   current->context.cr3 = loaded_directory_ = current->space->cr3();
   mailbox.context = current->context;
+  mailbox.no_execute = kNoExecute;
   for (auto& descriptor : mailbox.tls) descriptor = {};
   memory.note_flush();
   memory.report(mailbox);

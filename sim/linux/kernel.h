@@ -49,8 +49,8 @@ class Kernel {
   void discard(Task& task);
   int next_pid() const { return next_pid_; }
   /// Replaces the program of `task` (whose other threads end). A negative errno leaves it unchanged;
-  /// `reason` then tells why in words.
-  int64_t execute(Task& task, const std::string& path, std::vector<std::string> arguments,
+  /// `reason` then tells why in words. `name` is what AT_EXECFN shows.
+  int64_t execute(Task& task, const std::string& path, const std::string& name, std::vector<std::string> arguments,
                   const std::vector<std::string>& environment, std::string* reason);
   void exit_thread(Task& task, int status);
   /// `status` as wait() encodes it.

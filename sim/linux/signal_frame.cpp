@@ -147,10 +147,10 @@ bool push_signal_frame(Task& task, const abi::Siginfo& info, const SignalAction&
     image.context.stack = {task.alternate_sp, task.alternate_flags, task.alternate_size};
     save_registers(task, fpstate, saved_mask, &image.context.context);
     image.context.mask = saved_mask;
-    // mov $173, %eax; int $0x80: debuggers recognise frames by it, programs without restorer run it.
+    // mov $173, %eax; int $0x80: nobody runs it here, but debuggers recognise frames by it.
     static constexpr uint8_t kCode[8] = {0xb8, 173, 0, 0, 0, 0xcd, 0x80, 0};
     std::memcpy(image.return_code, kCode, sizeof kCode);
-    image.return_address = has_restorer ? action.restorer : frame + static_cast<uint32_t>(offsetof(abi::RtSignalFrame, return_code));
+    image.return_address = has_restorer ? action.restorer : task.space->trampoline() + AddressSpace::kRtTrampoline;
     if (!task.space->write(frame, &image, sizeof image)) return false;
   } else {
     abi::SignalFrame image{};
@@ -160,7 +160,7 @@ bool push_signal_frame(Task& task, const abi::Siginfo& info, const SignalAction&
     // pop %eax; mov $119, %eax; int $0x80
     static constexpr uint8_t kCode[8] = {0x58, 0xb8, 119, 0, 0, 0, 0xcd, 0x80};
     std::memcpy(image.return_code, kCode, sizeof kCode);
-    image.return_address = has_restorer ? action.restorer : frame + static_cast<uint32_t>(offsetof(abi::SignalFrame, return_code));
+    image.return_address = has_restorer ? action.restorer : task.space->trampoline();
     if (!task.space->write(frame, &image, sizeof image)) return false;
   }
 

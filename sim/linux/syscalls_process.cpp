@@ -102,7 +102,7 @@ int64_t execute(Call& call, const std::string& path, uint32_t arguments_address,
   if (!read_strings(call, arguments_address, &arguments, &error) || !read_strings(call, environment_address, &environment, &error)) return error;
   if (path.empty()) return -ENOENT;
   std::string reason;
-  const int64_t result = call.kernel.execute(call.task, path, std::move(arguments), environment, &reason);
+  const int64_t result = call.kernel.execute(call.task, path, path, std::move(arguments), environment, &reason);
   return result < 0 ? result : kNoResult;
 }
 
