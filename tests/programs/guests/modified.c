@@ -1,4 +1,5 @@
 // Self-modifying code: every distance between the store and the code that it changes.
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -120,8 +121,8 @@ static int generated(void) {
 
 // One physical page seen twice: written through one mapping, executed through the other.
 static int aliased(void) {
-  char name[] = "aliased-XXXXXX";
-  const int fd = memfd_create(name, 0);
+  const int fd = open("aliased", O_RDWR | O_CREAT | O_TRUNC, 0600);
+  unlink("aliased");
   if (fd < 0 || ftruncate(fd, 0x1000) != 0) return 0;
   uint8_t *write = mmap((void *)0x26000000, 0x1000, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
   uint8_t *run = mmap((void *)0x27000000, 0x1000, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
