@@ -13,6 +13,8 @@ constexpr uint32_t kArithmetic = 0x8d5, kNoExecute = 0x200, kWritable = 2, kPres
 constexpr unsigned kSelectors = static_cast<unsigned>(GuestReg::EsSel), kBases = static_cast<unsigned>(GuestReg::EsBase);
 // How often forgetting is thorough. In between only the code pages are given up, so that the predecode cache fills, too.
 constexpr unsigned kCasesPerClear = 256, kCasesPerFlush = 4;
+// No case completes as many.
+constexpr uint64_t kMostInstructions = 2000;
 
 }  // namespace
 
@@ -49,6 +51,7 @@ Outcome OracleGuest::run(const Case& plan, Afterwards afterwards) {
   ++cases_;
   load_registers(plan.in);
   outcome_ = Outcome{};
+  machine_->set_instruction_limit(machine_->instructions() + kMostInstructions);
   machine_->run();
   store_outcome();
   return outcome_;
@@ -87,8 +90,12 @@ void OracleGuest::store_outcome() {
 }
 
 void OracleGuest::serve(fw::Service service) {
-  if (service != fw::Service::GuestException) return;
   fw::Mailbox& m = mailbox();
+  if (service == fw::Service::Attention) {
+    outcome_.signal = kTimedOut;
+    m.reply = last_reply();
+  }
+  if (service != fw::Service::GuestException) return;
   outcome_.signal = 5;
   outcome_.trap = m.vector;
   outcome_.error = m.error_code;
