@@ -264,7 +264,9 @@ FW_INLINE void constant(const Uop* u, char* base) {
 template <ir::Cond cond, bool end>
 FW_INLINE const Uop* exit_if(const Uop* u, char* base) {
   constexpr bool of_value = cond == ir::Cond::Zero || cond == ir::Cond::NonZero;
-  const bool taken = condition(cond, slot(base, of_value ? u->c : kSlotFlags));
+  bool taken;
+  if constexpr (of_value) taken = condition(cond, slot(base, u->c));
+  else taken = host::holds<cond>(slot(base, kSlotFlags)) != 0;
   if constexpr (end) host::commit<1>();
   if (taken) {
     if constexpr (!end) host::commit<1>();

@@ -125,15 +125,27 @@ FW_INLINE void guest_probe_write(uint64_t address) {
                : "memory");
 }
 
-#define FW_INTRINSIC_FORM ".insn r 0x7b, 0, %[id], "
-// The first operand is a number, which stands where its register would.
-#define FW_INTRINSIC_NUMBER_FORM ".insn r 0x7b, 1, %[id], "
-#define FW_INTRINSIC_ID(name) [id] "i"(static_cast<unsigned>(ir::IntrinsicId::name))
+/// x86 condition `cond` (not Zero or NonZero) of a flags image: 0 or 1.
+template <ir::Cond cond>
+FW_INLINE uint64_t holds(uint64_t flags_image) {
+  uint64_t result;
+  asm(".insn r %1, 3, %2, %0, %3, x%4"
+      : "=r"(result)
+      : "i"(detail::kCustom0), "i"(static_cast<unsigned>(ir::Op::SetCc)), "r"(flags_image), "i"(static_cast<unsigned>(cond)));
+  return result;
+}
 
-/// Releases the gated stores (volatile keeps their order; concealed memory is not concerned), counts `instructions` (0 or 1) completed guest instructions.
+#define FW_INTRINSIC_FORM ".insn r 0x7b, 0, %[id], "
+#define FW_INTRINSIC_ID(name) [id] "i"(static_cast<unsigned>(ir::IntrinsicId::name))
+// A first operand that must be a number stands in the register field; funct3 is 1 for 0..31, 2 for 32..63.
+#define FW_NUMBER_FORM ".insn r 0x7b, %[bank], %[id], "
+#define FW_NUMBER(n) [bank] "i"(1u + static_cast<unsigned>(n) / 32), [number] "i"(static_cast<unsigned>(n) % 32)
+
+/// Releases the gated stores (volatile keeps their order; concealed memory is not concerned) and counts
+/// `instructions` (0 or 1) completed guest instructions.
 template <unsigned instructions>
 FW_INLINE void commit() {
-  asm volatile(FW_INTRINSIC_NUMBER_FORM "x0, x%[number], x0" ::[number] "i"(instructions), FW_INTRINSIC_ID(Commit));
+  asm volatile(FW_NUMBER_FORM "x0, x%[number], x0" ::FW_NUMBER(instructions), FW_INTRINSIC_ID(Commit));
 }
 FW_INLINE void rollback() { asm volatile(FW_INTRINSIC_FORM "x0, x0, x0" ::FW_INTRINSIC_ID(Rollback) : "memory"); }
 FW_INLINE void platform(Service service) {
@@ -142,17 +154,12 @@ FW_INLINE void platform(Service service) {
 template <isa::Special special>
 FW_INLINE uint64_t read_special() {
   uint64_t result;
-  static_assert(static_cast<unsigned>(special) < 32);
-  asm volatile(FW_INTRINSIC_NUMBER_FORM "%0, x%[number], x0"
-               : "=r"(result)
-               : [number] "i"(static_cast<unsigned>(special)), FW_INTRINSIC_ID(ReadSpecial));
+  asm volatile(FW_NUMBER_FORM "%0, x%[number], x0" : "=r"(result) : FW_NUMBER(special), FW_INTRINSIC_ID(ReadSpecial));
   return result;
 }
 template <isa::Special special>
 FW_INLINE void write_special(uint64_t data) {
-  static_assert(static_cast<unsigned>(special) < 32);
-  asm volatile(FW_INTRINSIC_NUMBER_FORM "x0, x%[number], %0" ::"r"(data), [number] "i"(static_cast<unsigned>(special)),
-               FW_INTRINSIC_ID(WriteSpecial)
+  asm volatile(FW_NUMBER_FORM "x0, x%[number], %[data]" ::FW_NUMBER(special), [data] "r"(data), FW_INTRINSIC_ID(WriteSpecial)
                : "memory");
 }
 FW_INLINE void tlb_write(const isa::TlbEntry& entry) {
@@ -180,6 +187,10 @@ FW_INLINE uint64_t value(uint64_t s0, uint64_t s1 = 0, uint64_t s2 = 0, uint64_t
 template <ir::Op op, unsigned width>
 FW_INLINE uint64_t flags(uint64_t s0, uint64_t s1 = 0, uint64_t s2 = 0, uint64_t s3 = 0) {
   return hosted::flags<op, width>(s0, s1, s2, s3);
+}
+template <ir::Cond cond>
+FW_INLINE uint64_t holds(uint64_t flags_image) {
+  return isa::holds(static_cast<isa::Cond>(cond), flags_image);
 }
 template <unsigned width>
 FW_INLINE uint64_t guest_load(uint64_t address) {

@@ -102,6 +102,40 @@ void Engine::memory_written(uint64_t address, uint64_t size) {
 
 // -- the loop ------------------------------------------------------------------------------------------------
 
+/// Runs a molecule that has flags. False: it has raised an event and nothing of it has happened.
+inline bool Engine::run_steps(Decoded& molecule) {
+  const Step* step = molecule.steps;
+  const Step* const end = step + molecule.count;
+  if ((molecule.flags & kAccesses) != 0) {
+    if ((molecule.flags & kCareful) != 0 || molecule.faulting != 1) return run_rarer_steps(molecule);
+    gated_before_ = core_.stores.size();
+    step->run(core_, step->atom);
+    if (core_.event.cause != Cause::None) return false;
+    ++step;
+  } else if ((molecule.flags & (kCareful | kFaulty)) != 0) {
+    return run_rarer_steps(molecule);
+  }
+  for (; step != end; ++step) step->run(core_, step->atom);
+  return true;
+}
+
+inline Cycle Engine::issue_accesses(const Decoded& molecule, Cycle now) {
+  if (bus_.gated_stores == 0) {
+    if (bus_.access_count == 0) return now;
+    const DataAccess& only = bus_.accesses[0];
+    if (bus_.access_count == 1 && only.kind != DataUse::Prefetch &&
+        data_.hit(only.address, only.size, only.kind == DataUse::Store, now)) {
+      bus_.access_count = 0;
+      if (only.kind == DataUse::Load) set_ready(molecule.load_register, now + parameters_.data.load_latency, Charge::Operand);
+      return now;
+    }
+  } else if (bus_.access_count == 0 && data_.has_room(core_.stores.size() + release_count_)) {
+    bus_.gated_stores = 0;
+    return now;
+  }
+  return issue_slowly(molecule, now);
+}
+
 RunEnd Engine::run(const RunLimits& limits) {
   limits_ = limits;
   limit_reached_ = core_.special_ref(Special::Gcount) >= limits.instructions;
@@ -115,7 +149,8 @@ RunEnd Engine::run(const RunLimits& limits) {
     goto ready;
   }
   for (;;) {
-    if (molecule->line != fetch_.buffered_line()) now = fetch(*molecule, now);
+    // Lines that stand for a state of the molecule are never in L1I.
+    if (molecule->line != fetch_.buffered_line() && !fetch_.hit(molecule->line)) now = fetch(*molecule, now);
     if (((molecule->waits_for[0] & outstanding_[0]) | (molecule->waits_for[1] & outstanding_[1])) != 0) {
       now = wait_for_registers(molecule->waits_for, *molecule->account, now);
     }
@@ -179,7 +214,7 @@ RunEnd Engine::run(const RunLimits& limits) {
     }
     for (unsigned i = 0; i < molecule->late_count; ++i) {
       const LateResult& late = molecule->late[i];
-      set_ready(late.reg, now + late.latency, Source::Atom);
+      set_ready(late.reg, now + late.latency, Charge::Operand);
     }
     ++account[Charge::Issue];
     account.atoms += molecule->count;
@@ -193,30 +228,17 @@ RunEnd Engine::why_ended(Cycle now) const {
   return now >= limits_.cycles ? RunEnd::Cycles : RunEnd::Stopped;
 }
 
-/// Runs a molecule that has flags. False: it has raised an event and nothing of it has happened.
-bool Engine::run_steps(Decoded& molecule) {
-  if ((molecule.flags & (kCareful | kFaulty)) != 0) {
-    if ((molecule.flags & kFaulty) != 0) {
-      core_.event = molecule.fault;
-      return false;
-    }
-    gated_before_ = core_.stores.size();
-    return isa::execute_carefully(core_, *molecule.careful) || core_.event.cause == Cause::PlatformReturn;
+bool Engine::run_rarer_steps(Decoded& molecule) {
+  if ((molecule.flags & kFaulty) != 0) {
+    core_.event = molecule.fault;
+    return false;
   }
-  const Step* step = molecule.steps;
-  const Step* const end = step + molecule.count;
-  if (molecule.faulting != 0) {
-    gated_before_ = core_.stores.size();
-    if (molecule.faulting > 1) return run_memory_steps(molecule);
-    step->run(core_, step->atom);
-    if (core_.event.cause != Cause::None) return false;
-    ++step;
-  }
-  for (; step != end; ++step) step->run(core_, step->atom);
-  return true;
+  gated_before_ = core_.stores.size();
+  if ((molecule.flags & kCareful) == 0) return run_memory_steps(molecule);
+  return isa::execute_carefully(core_, *molecule.careful) || core_.event.cause == Cause::PlatformReturn;
 }
 
-/// The same for several atoms that can raise events, in an order in which none reads another's result.
+/// The same for any number of atoms that can raise events, in an order in which none reads another's result.
 bool Engine::run_memory_steps(Decoded& molecule) {
   struct Old {
     uint64_t value;
@@ -267,16 +289,17 @@ Cycle Engine::fetch(Decoded& molecule, Cycle now) {
 
 /// Rules O2 and O3 for the registers of `mask`, integer ones first, in the order of their numbers.
 Cycle Engine::wait_for_registers(const uint64_t* mask, ModeAccount& account, Cycle now) {
-  static constexpr Charge kCharge[] = {Charge::Operand, Charge::DataL2, Charge::DataMemory};
-  for (unsigned file = 0; file < 2; ++file) {
+  const auto wait = [&](unsigned file) {
     for (uint64_t bits = mask[file] & outstanding_[file]; bits != 0; bits &= bits - 1) {
       const unsigned reg = 64 * file + static_cast<unsigned>(__builtin_ctzll(bits));
       if (ready_[reg] <= now) continue;
-      account[kCharge[static_cast<unsigned>(source_[reg])]] += ready_[reg] - now;
+      account[charge_[reg]] += ready_[reg] - now;
       now = ready_[reg];
     }
     outstanding_[file] &= ~mask[file];
-  }
+  };
+  wait(0);
+  if ((mask[1] & outstanding_[1]) != 0) wait(1);
   return now;
 }
 
@@ -303,23 +326,6 @@ void Engine::occupy_units(const Decoded& molecule, Cycle now) {
 
 // -- memory atoms ---------------------------------------------------------------------------------------------------
 
-Cycle Engine::issue_accesses(const Decoded& molecule, Cycle now) {
-  if (bus_.gated_stores == 0) {
-    if (bus_.access_count == 0) return now;
-    const DataAccess& only = bus_.accesses[0];
-    if (bus_.access_count == 1 && only.kind != DataUse::Prefetch &&
-        data_.hit(only.address, only.size, only.kind == DataUse::Store, now)) {
-      bus_.access_count = 0;
-      if (only.kind == DataUse::Load) set_ready(molecule.load_register, now + parameters_.data.load_latency, Source::Atom);
-      return now;
-    }
-  } else if (bus_.access_count == 0 && data_.has_room(core_.stores.size() + release_count_)) {
-    bus_.gated_stores = 0;
-    return now;
-  }
-  return issue_slowly(molecule, now);
-}
-
 Cycle Engine::issue_slowly(const Decoded& molecule, Cycle now) {
   DataAccess* const accesses = bus_.accesses;
   unsigned count = 0;
@@ -330,7 +336,7 @@ Cycle Engine::issue_slowly(const Decoded& molecule, Cycle now) {
       access.destination = molecule.load_register;
     }
     if (memory_.ram(access.address, access.size) == nullptr) {  // a device: it has answered already (rule D11)
-      if (access.kind == DataUse::Load) set_ready(access.destination, now + parameters_.data.load_latency, Source::Atom);
+      if (access.kind == DataUse::Load) set_ready(access.destination, now + parameters_.data.load_latency, Charge::Operand);
       continue;
     }
     access.latency = parameters_.data.load_latency;
@@ -355,10 +361,10 @@ Cycle Engine::issue_slowly(const Decoded& molecule, Cycle now) {
       }
       access.ready = std::max<Cycle>(access.ready, now + access.latency + 1);
     }
-    const Source source = access.level == Level::L1   ? Source::Atom
-                          : access.level == Level::L2 ? Source::L2
-                                                      : Source::Memory;
-    set_ready(access.destination, access.ready, source);
+    set_ready(access.destination, access.ready,
+              access.level == Level::L1   ? Charge::Operand
+              : access.level == Level::L2 ? Charge::DataL2
+                                          : Charge::DataMemory);
   }
   return now;
 }
@@ -382,7 +388,7 @@ bool Engine::in_store_buffer(const DataAccess& access) const {
 Cycle Engine::finish(Decoded& molecule, Cycle now, Cycle penalty) {
   ModeAccount& account = *molecule.account;
   for (unsigned i = 0; i < molecule.late_count; ++i) {
-    set_ready(molecule.late[i].reg, now + molecule.late[i].latency, Source::Atom);
+    set_ready(molecule.late[i].reg, now + molecule.late[i].latency, Charge::Operand);
   }
   for (unsigned i = 0; i < release_count_; ++i) data_.release(releases_[i].address, releases_[i].size, now);
   release_count_ = 0;

@@ -81,9 +81,6 @@ class Engine final : private EngineHooks {
 
  private:
   static constexpr unsigned kRegisters = kNoRegister + 1;  ///< the last absorbs results that nobody reads
-  /// Who will deliver an outstanding result, for the account.
-  enum class Source : uint8_t { Atom, L2, Memory };
-
   // EngineHooks
   bool device(bool write, uint64_t physical, unsigned size, uint8_t* bytes) override;
   void code_written(uint64_t physical, unsigned size) override { memory_written(physical, size); }
@@ -100,6 +97,7 @@ class Engine final : private EngineHooks {
   Cycle wait_for_registers(const uint64_t* mask, ModeAccount& account, Cycle now);
   Cycle wait_for_rarer_things(const Decoded& molecule, Cycle now);
   bool run_steps(Decoded& molecule);
+  bool run_rarer_steps(Decoded& molecule);
   bool run_memory_steps(Decoded& molecule);
   Cycle issue_accesses(const Decoded& molecule, Cycle now);
   Cycle issue_slowly(const Decoded& molecule, Cycle now);
@@ -115,9 +113,10 @@ class Engine final : private EngineHooks {
   Cycle take_event(Decoded& molecule, Cycle now);
   Decoded* go(uint64_t address);
   Decoded* redirect(Decoded& molecule, uint64_t address);
-  void set_ready(unsigned reg, Cycle when, Source source) {
+  /// The register's result is outstanding until `when`; who waits for it charges `charge`.
+  void set_ready(unsigned reg, Cycle when, Charge charge) {
     ready_[reg] = when;
-    source_[reg] = source;
+    charge_[reg] = charge;
     outstanding_[reg >> 6] |= uint64_t{1} << (reg & 63);
   }
 
@@ -142,7 +141,7 @@ class Engine final : private EngineHooks {
   Cycle quiet_until_ = 0;              ///< as promised by synchronise()
   uint64_t outstanding_[3] = {0, 0, 0};///< registers that may not be ready, a bit each
   Cycle ready_[kRegisters] = {};
-  Source source_[kRegisters] = {};
+  Charge charge_[kRegisters] = {};
   Cycle div_free_ = 0, fp_div_free_ = 0;
   Cycle answered_ = 0;                 ///< when the devices that the molecule accessed have answered
   Cycle last_sample_ = 0;

@@ -27,6 +27,15 @@ class FetchSide {
   /// does not follow its predecessor in memory. Charges waiting to `causes`; returns when its bits are there.
   Cycle fetch(uint64_t address, uint32_t bytes, bool redirected, Cycle now, uint64_t* causes);
 
+  /// The same in the commonest case: the molecule lies in `line`, and L1I holds that. False, and nothing has
+  /// happened, if it does not.
+  bool hit(uint64_t line) {
+    if (!tags_.access(line, false)) return false;
+    ++statistics_.hits;
+    buffered_line_ = line;
+    return true;
+  }
+
   /// The line in the line buffer, kNoLine if none: a molecule that lies in it needs no fetch().
   uint64_t buffered_line() const { return buffered_line_; }
 

@@ -18,59 +18,48 @@ uint32_t log2_exact(uint64_t n) {
 }  // namespace
 
 TagArray::TagArray(const CacheGeometry& geometry)
-    : line_shift_(log2_exact(geometry.line)), associativity_(geometry.ways) {
-  check(is_power_of_two(geometry.size) && is_power_of_two(geometry.line) && geometry.ways > 0 &&
-                       is_power_of_two(geometry.size / geometry.line / geometry.ways),
-                   "cache geometry passed the machine file's validation");
+    : line_shift_(log2_exact(geometry.line)), associativity_(geometry.ways), hints_(kHints) {
+  check(is_power_of_two(geometry.line) && geometry.ways > 0 && is_power_of_two(geometry.size / geometry.line / geometry.ways),
+        "cache geometry passed the machine file's validation");
   const uint64_t sets = geometry.size / geometry.line / geometry.ways;
   set_mask_ = sets - 1;
-  ways_.assign(sets * associativity_, 0);
+  ways_.assign(sets * associativity_, Way{});
 }
 
-bool TagArray::access_older_way(uint64_t* set, uint64_t want, bool write) {
-  for (uint32_t way = 1; way < associativity_; ++way) {
-    if ((set[way] & ~kDirty) != want) continue;
-    const uint64_t found = set[way] | (write ? kDirty : 0);
-    std::copy_backward(set, set + way, set + way + 1);
-    set[0] = found;
-    return true;
+const TagArray::Way* TagArray::find(uint64_t line) const {
+  const Way* set = &ways_[(line & set_mask_) * associativity_];
+  for (const Way* way = set; way != set + associativity_; ++way) {
+    if ((way->key | kDirty) == key_of(line)) return way;
   }
-  return false;
+  return nullptr;
 }
 
-bool TagArray::contains(uint64_t address) const {
-  const uint64_t line = address >> line_shift_;
-  const uint64_t* set = &ways_[(line & set_mask_) * associativity_];
-  return std::any_of(set, set + associativity_,
-                     [&](uint64_t way) { return (way & ~kDirty) == ((line << 2) | kValid); });
+bool TagArray::access_unhinted(uint64_t line, bool write) {
+  const Way* found = find(line);
+  if (found == nullptr) return false;
+  const auto index = static_cast<uint32_t>(found - ways_.data());
+  ways_[index].used = ++clock_;
+  if (write) ways_[index].key |= kDirty;
+  hints_[line & (kHints - 1)] = index;
+  return true;
 }
 
 Victim TagArray::allocate(uint64_t address, bool dirty) {
   const uint64_t line = address >> line_shift_;
-  uint64_t* set = &ways_[(line & set_mask_) * associativity_];
-  // An invalid way is the oldest whatever its position: reuse the last of them before evicting.
-  uint32_t way = associativity_ - 1;
-  for (uint32_t i = associativity_; i-- > 0;) {
-    if ((set[i] & kValid) == 0) {
-      way = i;
-      break;
-    }
-  }
+  Way* const set = set_of(line);
+  // A way that holds nothing has `used` 0, so it is taken before any line is evicted.
+  Way* const oldest = std::min_element(set, set + associativity_, [](const Way& a, const Way& b) { return a.used < b.used; });
   Victim victim;
-  if ((set[way] & (kValid | kDirty)) == (kValid | kDirty)) victim = {true, (set[way] >> 2) << line_shift_};
-  std::copy_backward(set, set + way, set + way + 1);
-  set[0] = (line << 2) | kValid | (dirty ? kDirty : 0);
+  if ((oldest->key & kDirty) != 0) victim = {true, (oldest->key >> 2) << line_shift_};
+  *oldest = {(line << 2) | kValid | (dirty ? kDirty : 0), ++clock_};
+  hints_[line & (kHints - 1)] = static_cast<uint32_t>(oldest - ways_.data());
   return victim;
 }
 
 void TagArray::invalidate(uint64_t address) {
-  const uint64_t line = address >> line_shift_;
-  uint64_t* set = &ways_[(line & set_mask_) * associativity_];
-  for (uint32_t way = 0; way < associativity_; ++way) {
-    if ((set[way] & ~kDirty) == ((line << 2) | kValid)) set[way] = 0;
-  }
+  if (const Way* way = find(address >> line_shift_)) ways_[static_cast<std::size_t>(way - ways_.data())] = Way{};
 }
 
-void TagArray::clear() { std::fill(ways_.begin(), ways_.end(), 0); }
+void TagArray::clear() { std::fill(ways_.begin(), ways_.end(), Way{}); }
 
 }  // namespace chrysalis::hw

@@ -6,7 +6,7 @@
 
 namespace chrysalis::hw {
 
-/// Sizes of one cache, in bytes; all powers of two.
+/// Sizes of one cache, in bytes; line and number of sets are powers of two.
 struct CacheGeometry {
   uint32_t size = 0;
   uint32_t ways = 0;
@@ -21,9 +21,6 @@ struct Victim {
 
 /// Presence, age and dirtiness of lines. Data are not here: the model keeps every byte once, in
 /// memory, and the caches decide only *when* it arrives (docs/timing.md, "Where data live").
-///
-/// Ways of a set are kept in order of use, so a lookup of the most recently used line, by far the
-/// commonest, is one comparison.
 class TagArray {
  public:
   explicit TagArray(const CacheGeometry& geometry);
@@ -32,17 +29,16 @@ class TagArray {
   /// marks it dirty. Returns whether it was present.
   bool access(uint64_t address, bool write) {
     const uint64_t line = address >> line_shift_;
-    uint64_t* set = &ways_[(line & set_mask_) * associativity_];
-    const uint64_t want = (line << 2) | kValid;
-    if ((set[0] & ~kDirty) == want) {
-      set[0] |= write ? kDirty : 0;
-      return true;
-    }
-    return access_older_way(set, want, write);
+    Way& way = ways_[hints_[line & (kHints - 1)]];
+    if ((way.key | kDirty) != key_of(line)) return access_unhinted(line, write);
+    way.used = ++clock_;
+    if (!write) return true;
+    way.key |= kDirty;
+    return true;
   }
 
   /// Whether the line is present; changes nothing.
-  bool contains(uint64_t address) const;
+  bool contains(uint64_t address) const { return find(address >> line_shift_) != nullptr; }
 
   /// Makes room for the line of `address`, which must be absent, and enters it as most recently used.
   Victim allocate(uint64_t address, bool dirty);
@@ -60,13 +56,27 @@ class TagArray {
  private:
   static constexpr uint64_t kValid = 1;
   static constexpr uint64_t kDirty = 2;
+  /// Where a line was last found, by its low bits: right nearly always, verified always. Without it a look-up
+  /// in a cache of many ways compares with half of them.
+  static constexpr unsigned kHints = 1024;
 
-  bool access_older_way(uint64_t* set, uint64_t want, bool write);
+  struct Way {
+    uint64_t key = 0;   ///< line << 2 | dirty << 1 | valid; 0: nothing
+    uint64_t used = 0;  ///< when last, by clock_
+  };
+
+  /// A valid line's key with the dirty bit set, for comparison.
+  static constexpr uint64_t key_of(uint64_t line) { return line << 2 | kDirty | kValid; }
+  Way* set_of(uint64_t line) { return &ways_[(line & set_mask_) * associativity_]; }
+  const Way* find(uint64_t line) const;
+  bool access_unhinted(uint64_t line, bool write);
 
   uint32_t line_shift_;
   uint32_t associativity_;
   uint64_t set_mask_;
-  std::vector<uint64_t> ways_;  ///< line number << 2 | dirty << 1 | valid; newest first within a set
+  uint64_t clock_ = 0;
+  std::vector<Way> ways_;
+  std::vector<uint32_t> hints_;
 };
 
 }  // namespace chrysalis::hw

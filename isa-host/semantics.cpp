@@ -22,10 +22,9 @@ struct Analysis {
   /// Whether `first` must execute before `second` when results are written at once.
   bool must_precede(unsigned first, unsigned second) const {
     if (rank[first] != rank[second] && (rank[first] < kRankOther || rank[second] == kRankLast)) return rank[first] < rank[second];
-    for (unsigned i = 0; i < use[first].read_count; ++i)
-      for (unsigned j = 0; j < use[second].write_count; ++j)
-        if (use[first].reads[i] == use[second].writes[j]) return true;
+    if (reads_result_of(first, second)) return true;
     if (first > second) return false;
+    if (rank[first] == rank[second] && rank[first] < kRankOther) return true;  // the first atom's event is the molecule's
     // FSR's conditions are the last atom's, and the return stack is ordered.
     return (row[first]->has(kFp) && row[second]->has(kFp)) || (row[first]->unit == Unit::Branch && row[second]->unit == Unit::Branch);
   }
@@ -74,7 +73,16 @@ Plan prepare(const Molecule& molecule) {
   uint8_t order[kMaxWords] = {};
   plan.ordered = direct_order(analysis, order);
   plan.direct = plan.ordered && faulting <= 1;
-  if (!plan.ordered) {
+  if (!plan.ordered && faulting == 1) {
+    for (unsigned i = 0; i < molecule.count; ++i) {
+      RegUse& use = analysis.use[i];
+      if (analysis.rank[i] != kRankLoad || use.write_count != 1 || use.writes[0] >= kFpFile) continue;
+      use.write_count = 0;
+      plan.late_load = direct_order(analysis, order);
+      use.write_count = 1;
+    }
+  }
+  if (!plan.ordered && !plan.late_load) {
     unsigned at = 0;
     for (unsigned r = kRankLoad; r <= kRankLast; ++r)
       for (unsigned i = 0; i < molecule.count; ++i)
@@ -89,6 +97,10 @@ Plan prepare(const Molecule& molecule) {
     if (row.uses(kWritesRd) && !row.uses(kReadsRd) && atom.rd == kZero) atom.rd = kDiscard;
     if (row.uses(kTarget)) atom.imm += static_cast<int64_t>(molecule.address);
     plan.polls |= atom.op == Op::Platform;
+    plan.protects |= row.has(kProtect);
+    const RegUse& use = analysis.use[order[i]];
+    plan.write_count[i] = use.write_count;
+    for (unsigned w = 0; w < use.write_count; ++w) plan.writes[i][w] = use.writes[w];
   }
   return plan;
 }

@@ -8,6 +8,9 @@
 // C++17. `C` is a Core<Bus>, or derives from one.
 #pragma once
 
+#include <optional>
+#include <utility>
+
 #include "isa-host/semantics/control.h"
 #include "isa-host/semantics/fp.h"
 #include "isa-host/semantics/integer.h"
@@ -22,11 +25,15 @@ template <class C> using ExecFn = void (*)(C&, const Atom&);
 struct Plan {
   Atom atoms[kMaxWords];   ///< as the semantic functions expect them, see prepare()
   uint8_t source[kMaxWords] = {};  ///< index of each in the molecule
+  RegName writes[kMaxWords][2] = {};  ///< registers that each writes, as reg_use() lists them
+  uint8_t write_count[kMaxWords] = {};
   uint8_t count = 0;
   uint8_t faulting = 0;    ///< the first so many can raise an event
+  bool late_load = false;  ///< in-order execution is right if the first atom's result, an integer, arrives last
   bool acts_last = false;  ///< the last atom is a commit, rollback or serializing atom
   bool ordered = false;    ///< in-order execution is right as long as no atom raises an event
   bool direct = false;     ///< and in any case: faulting <= 1
+  bool protects = false;   ///< some atom writes an alias entry
   bool polls = false;      ///< the last atom may raise an event (platform)
 };
 
@@ -82,61 +89,77 @@ template <class C> inline bool execute(C& c, const Prepared<C>& molecule) {
 
 /// The general case: every atom executes on the old registers, its results are kept aside and put in place
 /// once no atom has raised an event. Loads come before stores, and guest stores before concealed ones.
+template <class C> bool execute_late_load(C& c, const Prepared<C>& molecule);
+
 template <class C> bool execute_carefully(C& c, const Prepared<C>& molecule) {
+  if (molecule.plan.late_load) return execute_late_load(c, molecule);
   struct Kept {
     RegName reg;
-    uint64_t value;
-    V128 vector;
+    uint64_t low, high;  // high: floating-point registers only
   };
   const Plan& plan = molecule.plan;
   const unsigned gated = c.stores.size();
-  const AliasUnit alias = c.alias;
+  std::optional<AliasUnit> alias;
+  if (plan.protects) alias = c.alias;
   Kept kept[2 * kMaxWords];
   unsigned count = 0;
   const unsigned early = plan.count - (plan.acts_last ? 1 : 0);
+  // Exchanges a register's contents and the ones kept.
+  const auto exchange = [&c](Kept& item) {
+    if (item.reg < kFpFile) {
+      std::swap(item.low, c.r[item.reg]);
+    } else {
+      std::swap(item.low, c.v[item.reg - kFpFile].low);
+      std::swap(item.high, c.v[item.reg - kFpFile].high);
+    }
+  };
   for (unsigned i = 0; i < early; ++i) {
-    const RegUse use = reg_use(plan.atoms[i]);
-    Kept old[2];
-    for (unsigned w = 0; w < use.write_count; ++w) {
-      const RegName reg = use.writes[w];
-      old[w].reg = reg;
-      if (reg < kFpFile) {
-        old[w].value = c.r[reg];
+    const unsigned first = count;
+    for (unsigned w = 0; w < plan.write_count[i]; ++w) {
+      Kept& old = kept[count++];
+      old.reg = plan.writes[i][w];
+      if (old.reg < kFpFile) {
+        old.low = c.r[old.reg];
       } else {
-        old[w].vector = c.v[reg - kFpFile];
+        old.low = c.v[old.reg - kFpFile].low;
+        old.high = c.v[old.reg - kFpFile].high;
       }
     }
     c.bus.note_atom(plan.atoms[i]);
     molecule.run[i](c, plan.atoms[i]);
     if (c.event.cause != Cause::None) {  // atoms that may raise one come first: only memory is to be put back
       c.stores.drop(gated);
-      c.alias = alias;
+      if (alias) c.alias = *alias;
       return false;
     }
-    for (unsigned w = 0; w < use.write_count; ++w) {
-      const RegName reg = use.writes[w];
-      Kept& result = kept[count++];
-      result.reg = reg;
-      if (reg < kFpFile) {
-        result.value = c.r[reg];
-        c.r[reg] = old[w].value;
-      } else {
-        result.vector = c.v[reg - kFpFile];
-        c.v[reg - kFpFile] = old[w].vector;
-      }
-    }
+    for (unsigned k = first; k < count; ++k) exchange(kept[k]);
   }
   // Of the atoms that act last, commit and rollback need the others' results in place; the rest read old registers.
   const bool commits = plan.acts_last && info(plan.atoms[early].op).has(kCommit | kRollback);
   if (plan.acts_last && !commits) molecule.run[early](c, plan.atoms[early]);
-  for (unsigned i = 0; i < count; ++i) {
-    if (kept[i].reg < kFpFile) {
-      c.r[kept[i].reg] = kept[i].value;
-    } else {
-      c.set_v(kept[i].reg - kFpFile, kept[i].vector);
-    }
-  }
+  for (unsigned k = 0; k < count; ++k) exchange(kept[k]);
   if (commits) molecule.run[early](c, plan.atoms[early]);
+  return c.event.cause == Cause::None;
+}
+
+/// execute_carefully() for the most frequent case: a load into a register that others of the molecule read.
+template <class C> bool execute_late_load(C& c, const Prepared<C>& molecule) {
+  const Plan& plan = molecule.plan;
+  uint64_t& destination = c.r[plan.writes[0][0]];
+  const uint64_t old = destination;
+  c.bus.note_atom(plan.atoms[0]);
+  molecule.run[0](c, plan.atoms[0]);
+  if (c.event.cause != Cause::None) return false;
+  const uint64_t loaded = destination;
+  destination = old;
+  const bool commits = plan.acts_last && info(plan.atoms[plan.count - 1].op).has(kCommit | kRollback);
+  const unsigned before = plan.count - (commits ? 1 : 0);
+  for (unsigned i = 1; i < before; ++i) {
+    c.bus.note_atom(plan.atoms[i]);
+    molecule.run[i](c, plan.atoms[i]);
+  }
+  destination = loaded;
+  if (commits) molecule.run[before](c, plan.atoms[before]);
   return c.event.cause == Cause::None;
 }
 

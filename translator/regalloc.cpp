@@ -31,8 +31,10 @@ class Allocator {
 
   AllocationStats run(std::vector<ExitStub>& stubs, PointReads& reads) {
     intervals_.resize(code_.virtuals.size());
+    for (unsigned v = 0; v < region_.code.next_value; ++v) holder_.push_back(v);
     for (;;) {
-      find_intervals();
+      do find_intervals();
+      while (move_entry_values());
       find_wishes();
       const int victim = scan();
       if (victim < 0) break;
@@ -46,6 +48,10 @@ class Allocator {
   static bool is_inline(const MachOp& op) { return !isa::info(op.op).has(isa::kConditional); }
 
   Interval& of(Reg reg) { return intervals_[reg - kFirstVirtual]; }
+
+  /// Where a map finds the value: its own virtual register, or the copy that took its place.
+  unsigned holder(ir::ValueId value) const { return holder_[value]; }
+  Interval& location(ir::ValueId value) { return intervals_[holder(value)]; }
 
   // -- lifetimes ---------------------------------------------------------------------------------------------
 
@@ -84,7 +90,7 @@ class Allocator {
   void note_map(const MachOp& op, int at) {
     const OpRegs regs = registers_of(op);
     for (const Binding& binding : region_.map(static_cast<size_t>(op.point))) {
-      Interval& interval = intervals_[binding.value];
+      Interval& interval = location(binding.value);
       const Reg reg = virtual_register(binding.value);
       if (code_.virtuals[binding.value].is_const || interval.spilled) continue;
       const bool own_result = std::find(regs.writes, regs.writes + regs.write_count, reg) != regs.writes + regs.write_count;
@@ -107,14 +113,44 @@ class Allocator {
         Interval& interval = intervals_[v];
         if (interval.start >= 2 * at || interval.end <= 2 * at) continue;
         uint64_t mine = 0;
-        if (op.point >= 0 && v < region_.code.next_value) {
+        if (op.point >= 0) {
           for (const Binding& binding : region_.map(static_cast<size_t>(op.point))) {
-            if (binding.value == v) mine |= uint64_t{1} << binding.reg;
+            if (holder(binding.value) == v) mine |= uint64_t{1} << binding.reg;
           }
         }
         interval.avoid |= filled & ~mine;
       }
     }
+  }
+
+  /// An entry value whose register a commit's map gives to another value while it lives moves away at once.
+  /// True if there was one: lifetimes have changed.
+  bool move_entry_values() {
+    for (const Binding& binding : region_.entry) {
+      const Interval& interval = intervals_[binding.value];
+      if (interval.fixed == kNowhere || !(interval.avoid >> interval.fixed & 1)) continue;
+      const Reg from = virtual_register(binding.value), to = new_register(code_.virtuals[binding.value].flags_class);
+      for (MachOp& op : code_.ops) rename(op, from, to);
+      MachOp copy;
+      copy.op = isa::Op::Mov;
+      copy.d = to;
+      copy.a = from;
+      code_.ops.insert(code_.ops.begin(), copy);
+      holder_[binding.value] = to - kFirstVirtual;
+      return true;
+    }
+    return false;
+  }
+
+  static void rename(MachOp& op, Reg from, Reg to) {
+    for (Reg* field : {&op.d, &op.a, &op.b, &op.c, &op.f}) {
+      if (*field == from) *field = to;
+    }
+  }
+
+  Reg new_register(bool flags_class) {
+    intervals_.emplace_back();
+    return code_.new_virtual(flags_class);
   }
 
   // -- wishes ------------------------------------------------------------------------------------------------
@@ -129,8 +165,8 @@ class Allocator {
     wishes_.clear();
     for (auto& starts : wanted_) starts.clear();
     const auto wish = [this](unsigned value, uint8_t reg) {
-      wishes_.push_back({value, reg, kNoReg});
-      wanted_[reg].push_back(intervals_[value].start);
+      wishes_.push_back({holder_[value], reg, kNoReg});
+      wanted_[reg].push_back(intervals_[holder_[value]].start);
     };
     // Likely exits count most, then the last, whose moves are on the main path, then the others in order.
     const auto wish_all = [&](const MachOp& op) {
@@ -270,8 +306,7 @@ class Allocator {
   }
 
   Reg new_local(bool flags_class) {
-    const Reg reg = code_.new_virtual(flags_class);
-    intervals_.emplace_back();
+    const Reg reg = new_register(flags_class);
     intervals_.back().unspillable = true;
     return reg;
   }
@@ -298,9 +333,7 @@ class Allocator {
       }
       const Reg local = new_local(code_.virtuals[v].flags_class);
       if (reads) access_slot(ops, false, local, scratch_address(), slot, op.id);
-      for (Reg* field : {&op.d, &op.a, &op.b, &op.c, &op.f}) {
-        if (*field == name) *field = local;
-      }
+      rename(op, name, local);
       ops.push_back(op);
       if (writes) access_slot(ops, true, local, scratch_address(), slot, op.id);
     }
@@ -330,14 +363,14 @@ class Allocator {
     for (const Binding& binding : region_.map(static_cast<size_t>(exit.point))) {
       const Reg reg = virtual_register(binding.value);
       if (std::find(regs.writes, regs.writes + regs.write_count, reg) != regs.writes + regs.write_count) continue;
-      if (code_.virtuals[binding.value].is_const || intervals_[binding.value].spilled) late.push_back(binding);
-      else moves.push_back({intervals_[binding.value].reg, binding.reg});
+      if (code_.virtuals[binding.value].is_const || location(binding.value).spilled) late.push_back(binding);
+      else moves.push_back({location(binding.value).reg, binding.reg});
     }
     const size_t first = out.size();
     sequence_moves(moves, kMoveScratch, out);
     for (const Binding& binding : late) {
-      if (intervals_[binding.value].spilled) {
-        access_slot(out, false, binding.reg, binding.reg, intervals_[binding.value].slot, exit.id);
+      if (!code_.virtuals[binding.value].is_const) {
+        access_slot(out, false, binding.reg, binding.reg, location(binding.value).slot, exit.id);
         continue;
       }
       const int64_t value = code_.virtuals[binding.value].constant;
@@ -358,7 +391,7 @@ class Allocator {
     if (!isa::info(op.op).has(isa::kIndirect)) return;
     const Reg target = physical(op.a);
     for (const Binding& binding : region_.map(static_cast<size_t>(op.point))) {
-      const bool stays = intervals_[binding.value].reg == target && !code_.virtuals[binding.value].is_const;
+      const bool stays = location(binding.value).reg == target && !code_.virtuals[binding.value].is_const;
       if (binding.reg != target || stays) continue;
       MachOp copy;
       copy.op = isa::Op::Mov;
@@ -376,8 +409,8 @@ class Allocator {
     range.first = static_cast<uint32_t>(reads.regs.size());
     for (const Binding& binding : region_.map(static_cast<size_t>(op.point))) {
       if (is_inline(op)) reads.regs.push_back(binding.reg);
-      else if (!code_.virtuals[binding.value].is_const && !intervals_[binding.value].spilled) {
-        reads.regs.push_back(intervals_[binding.value].reg);
+      else if (!code_.virtuals[binding.value].is_const && !location(binding.value).spilled) {
+        reads.regs.push_back(location(binding.value).reg);
       }
     }
     range.count = static_cast<uint32_t>(reads.regs.size()) - range.first;
@@ -419,6 +452,7 @@ class Allocator {
   MachineCode& code_;
   AllocationStats stats_;
   std::vector<Interval> intervals_;
+  std::vector<unsigned> holder_;  // by value: the virtual register that maps read
   std::vector<Wish> wishes_;
   std::vector<int> wanted_[64];
   std::vector<unsigned> order_;

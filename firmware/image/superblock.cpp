@@ -147,6 +147,7 @@ class Lifter {
     if (rv.funct7 >= static_cast<unsigned>(Op::kCount)) fail(from, "unknown IR operation");
     const Op op = static_cast<Op>(rv.funct7);
     const ir::OpInfo& row = ir::info(op);
+    if (op == Op::Const || op == Op::CodeAddr || op == Op::SelectCc) fail(from, "IR operation with operands that no instruction has");
     if (row.effects & (ir::kExit | ir::kHelper | ir::kReadsState | ir::kWritesState)) fail(from, "IR operation not available to firmware");
     const bool wants_flags = rv.funct3 & 4;
     const bool reads_rd = rv.format == RvFormat::Custom1;
@@ -206,6 +207,9 @@ class Lifter {
     }
     const bool needs_number = id == ir::IntrinsicId::Commit || id == ir::IntrinsicId::ReadSpecial || id == ir::IntrinsicId::WriteSpecial;
     if (needs_number && rv.funct3 == 0 && fields[0] != 0) fail(from, "the first operand must be a number (funct3 1 or 2)");
+    const bool special = id == ir::IntrinsicId::ReadSpecial || id == ir::IntrinsicId::WriteSpecial;
+    if (special && fields[0] + (rv.funct3 > 1 ? 32 : 0) >= isa::kSpecials) fail(from, "unknown special register");
+    if (rv.funct3 > 2) fail(from, "unknown form of a host operation");
     if (id == ir::IntrinsicId::Commit) region_.add_map({});
     if (row.effects & ir::kExit) {
       add_map(program_.live_at_exit(program_.blocks[block_], true));

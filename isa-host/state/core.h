@@ -281,8 +281,8 @@ class Core {
       bus.note(AccessKind::GuestPrefetch, slot->physical + (address & (kPageSize - 1)), 1);
   }
 
-  // -- concealed memory: physical addresses, at once -----------------------------------------------------------------------
-  bool concealed_load(uint64_t address, unsigned size, uint8_t* bytes) {
+  // -- concealed memory: physical addresses, at once; inlined for the sake of constant sizes -----------------------------------------------------------------------
+  [[gnu::always_inline]] inline bool concealed_load(uint64_t address, unsigned size, uint8_t* bytes) {
     if (const uint8_t* memory = bus.ram(address, size)) {
       std::memcpy(bytes, memory, size);
     } else if (!bus.device_read(address, size, bytes)) {
@@ -292,7 +292,7 @@ class Core {
     bus.note(AccessKind::ConcealedLoad, address, size);
     return true;
   }
-  bool concealed_store(uint64_t address, unsigned size, const uint8_t* bytes) {
+  [[gnu::always_inline]] inline bool concealed_store(uint64_t address, unsigned size, const uint8_t* bytes) {
     if (uint8_t* memory = bus.ram(address, size)) {
       std::memcpy(memory, bytes, size);
       if (bus.marks_code(address) || bus.marks_code(address + size - 1)) bus.code_written(address, size);

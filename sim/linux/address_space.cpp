@@ -25,7 +25,8 @@ bool same_kind(const Area& low, const Area& high) {
 
 bool permits(const Area& area, Access access) {
   // x86 paging has neither write-only nor execute-only pages.
-  return access == Access::Write ? (area.prot & PROT_WRITE) != 0 : area.prot != PROT_NONE;
+  if (access == Access::Read) return area.prot != PROT_NONE;
+  return (area.prot & (access == Access::Write ? PROT_WRITE : PROT_EXEC)) != 0;
 }
 
 }  // namespace
@@ -54,8 +55,10 @@ uint32_t* AddressSpace::entry(uint32_t address, bool create) {
   return reinterpret_cast<uint32_t*>(memory_.page(frame_of(directory_entry))) + (address >> 12 & 1023);
 }
 
-void AddressSpace::map_entry(uint32_t* pte, Frame frame, bool writable) {
-  *pte = frame << 12 | kPresent | kUser | (writable ? kWritable : 0);
+void AddressSpace::map_entry(uint32_t* pte, Frame frame, const Area& area, bool writable) {
+  const bool executable = (area.prot & PROT_EXEC) != 0;
+  if (executable) memory_.note_executable(frame);
+  *pte = frame << 12 | kPresent | kUser | (writable ? kWritable : 0) | (executable ? 0 : kNoExecute);
 }
 
 void AddressSpace::drop_pages(uint32_t start, uint32_t end) {
@@ -189,6 +192,7 @@ int64_t AddressSpace::map(const MapRequest& request) {
   area.start = start;
   area.end = end;
   area.prot = request.prot & (PROT_READ | PROT_WRITE | PROT_EXEC);
+  if (read_implies_exec_ && (area.prot & PROT_READ) != 0) area.prot |= PROT_EXEC;
   area.shared = request.object != nullptr && (request.flags & MAP_TYPE) != MAP_PRIVATE;
   area.may_write = request.may_write;
   area.grows_down = (request.flags & MAP_GROWSDOWN) != 0;
@@ -224,6 +228,7 @@ int64_t AddressSpace::protect(uint32_t address, uint64_t length, int prot) {
   const auto end = static_cast<uint32_t>(std::min<uint64_t>(address + length, kTaskSize));
   int64_t result = check_mapped(address, length);
   prot &= PROT_READ | PROT_WRITE | PROT_EXEC;
+  if (read_implies_exec_ && (prot & PROT_READ) != 0) prot |= PROT_EXEC;
   split(address);
   split(end);
   // As Linux does, areas below the first hole change even if the call then fails.
@@ -247,12 +252,13 @@ int64_t AddressSpace::protect(uint32_t address, uint64_t length, int prot) {
         continue;
       }
       if (!holds_page(*pte)) continue;
+      // Code that may not run any more must not run from the monitor's memory of it either.
+      if ((prot & PROT_EXEC) == 0) memory_.note_changed(frame_of(*pte));
       if (prot == PROT_NONE) {
         *pte = frame_of(*pte) << 12 | kKept;
-        memory_.note_changed(frame_of(*pte));
       } else {
         // Writability returns by a fault, which knows about copy-on-write and dirty file pages.
-        map_entry(pte, frame_of(*pte), (*pte & kWritable) != 0 && (prot & PROT_WRITE) != 0);
+        map_entry(pte, frame_of(*pte), area, (*pte & kWritable) != 0 && (prot & PROT_WRITE) != 0);
       }
       memory_.note_flush();
     }
@@ -354,23 +360,38 @@ uint32_t AddressSpace::set_break(uint32_t address, uint64_t data_limit) {
     Area area;
     area.start = old_end;
     area.end = new_end;
-    area.prot = PROT_READ | PROT_WRITE;
+    area.prot = PROT_READ | PROT_WRITE | (read_implies_exec_ ? PROT_EXEC : 0);
     area.name = "[heap]";
     insert(std::move(area));
   }
   return break_ = address;
 }
 
-void AddressSpace::add_stack(uint64_t limit) {
+void AddressSpace::add_stack(uint64_t limit, bool executable) {
   constexpr uint32_t kInitialStack = 0x2'1000;
   stack_limit_ = limit;
   Area area;
   area.start = kTaskSize - kInitialStack;
   area.end = kTaskSize;
-  area.prot = PROT_READ | PROT_WRITE;
+  area.prot = PROT_READ | PROT_WRITE | (executable ? PROT_EXEC : 0);
   area.grows_down = true;
   area.name = "[stack]";
   insert(std::move(area));
+}
+
+int64_t AddressSpace::add_trampoline() {
+  // pop %eax; mov $119, %eax; int $0x80 -- and, for rt_sigreturn: mov $173, %eax; int $0x80
+  static constexpr uint8_t kCode[kRtTrampoline + 7] = {0x58, 0xb8, 119, 0, 0, 0, 0xcd, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0xb8, 173, 0, 0, 0, 0xcd, 0x80};
+  MapRequest request;
+  request.length = kPageSize;
+  request.prot = PROT_READ | PROT_WRITE;
+  request.flags = MAP_PRIVATE | MAP_ANONYMOUS;
+  request.name = "[sigreturn]";
+  const int64_t at = map(request);
+  if (at < 0) return at;
+  trampoline_ = static_cast<uint32_t>(at);
+  if (!write(trampoline_, kCode, sizeof kCode)) return -ENOMEM;
+  return protect(trampoline_, kPageSize, PROT_READ | PROT_EXEC);
 }
 
 uint64_t AddressSpace::mapped_bytes() const {
@@ -390,7 +411,7 @@ Fault AddressSpace::install(Area& area, uint32_t address, Access access, uint32_
     const Frame frame = area.object->shared_frame(index, write);
     if (frame == kNoFrame) return Fault::OutOfMemory;
     memory_.reference(frame);
-    map_entry(pte, frame, write);
+    map_entry(pte, frame, area, write);
     ++resident_;
     return Fault::None;
   }
@@ -398,7 +419,7 @@ Fault AddressSpace::install(Area& area, uint32_t address, Access access, uint32_
   const Frame frame = memory_.allocate();
   if (frame == kNoFrame) return Fault::OutOfMemory;
   if (area.object != nullptr) area.object->read_page(index, memory_.page(frame));
-  map_entry(pte, frame, (area.prot & PROT_WRITE) != 0);
+  map_entry(pte, frame, area, (area.prot & PROT_WRITE) != 0);
   ++resident_;
   return Fault::None;
 }
@@ -411,8 +432,8 @@ Fault AddressSpace::resolve(uint32_t address, Access access) {
   uint32_t* pte = entry(address, true);
   if (pte == nullptr) return Fault::OutOfMemory;
   if (!holds_page(*pte)) return install(*area, address, access, pte);
-  if ((*pte & kPresent) == 0) map_entry(pte, frame_of(*pte), false);
-  if (access == Access::Read || (*pte & kWritable) != 0) return Fault::None;
+  if ((*pte & kPresent) == 0) map_entry(pte, frame_of(*pte), *area, false);
+  if (access != Access::Write || (*pte & kWritable) != 0) return Fault::None;
 
   memory_.note_flush();
   const Frame old = frame_of(*pte);
@@ -423,10 +444,10 @@ Fault AddressSpace::resolve(uint32_t address, Access access) {
     if (copy == kNoFrame) return Fault::OutOfMemory;
     std::memcpy(memory_.page(copy), memory_.page(old), kPageSize);
     memory_.release(old);
-    map_entry(pte, copy, true);
+    map_entry(pte, copy, *area, true);
     return Fault::None;
   }
-  map_entry(pte, old, true);
+  map_entry(pte, old, *area, true);
   return Fault::None;
 }
 
@@ -496,6 +517,8 @@ std::unique_ptr<AddressSpace> AddressSpace::fork() {
   child->break_start_ = break_start_;
   child->break_ = break_;
   child->stack_limit_ = stack_limit_;
+  child->trampoline_ = trampoline_;
+  child->read_implies_exec_ = read_implies_exec_;
   child->areas_ = areas_;
   memory_.note_flush();
   for (const auto& [start, area] : areas_) {

@@ -2,7 +2,8 @@
 // realise them in guest-physical memory (what the monitor walks).
 //
 // Pages come on demand: an area only promises memory; resolve() provides a page when it is first touched.
-// Two-level page tables without PAE have no execute bit, so whatever is readable is executable.
+// An area that is not executable has the monitor's no-execute bit in its entries (Mailbox::no_execute), so that
+// programs see what a 64-bit kernel gives them by PAE's XD bit.
 #pragma once
 
 #include <sys/uio.h>
@@ -29,7 +30,10 @@ inline constexpr uint32_t kStackGuard = 256 * kPageSize;
 /// Why a page cannot be provided, in the terms of the signal that follows.
 enum class Fault { None, NotMapped, NotPermitted, BeyondFile, OutOfMemory };
 
-enum class Access { Read, Write };
+enum class Access { Read, Write, Execute };
+
+/// The bit of a page-table entry that forbids execution: one of those that paging leaves to the operating system.
+inline constexpr uint32_t kNoExecute = 1u << 10;
 
 struct Area {
   uint32_t start = 0;
@@ -87,8 +91,15 @@ class AddressSpace {
 
   // -- Set-up by exec ----------------------------------------------------------------------------
   void set_break_start(uint32_t address) { break_start_ = break_ = address; }
+  /// Linux's READ_IMPLIES_EXEC: what is mapped readable from now on is executable too.
+  void set_read_implies_exec() { read_implies_exec_ = true; }
   /// The initial stack area; grows down on demand to at most `limit` bytes.
-  void add_stack(uint64_t limit);
+  void add_stack(uint64_t limit, bool executable);
+  /// Maps the code that handlers without SA_RESTORER return by. A negative errno if it cannot be.
+  int64_t add_trampoline();
+  /// Address of the classic return code; that of rt_sigreturn follows at kRtTrampoline.
+  uint32_t trampoline() const { return trampoline_; }
+  static constexpr uint32_t kRtTrampoline = 16;
 
   // -- Access ------------------------------------------------------------------------------------
   /// Makes the page at `address` usable for `access`.
@@ -119,7 +130,7 @@ class AddressSpace {
   bool is_free(uint32_t start, uint64_t end) const;
   std::optional<uint32_t> find_free(uint64_t length) const;
   Fault install(Area& area, uint32_t address, Access access, uint32_t* pte);
-  void map_entry(uint32_t* pte, Frame frame, bool writable);
+  void map_entry(uint32_t* pte, Frame frame, const Area& area, bool writable);
 
   GuestMemory& memory_;
   Frame directory_ = kNoFrame;
@@ -128,6 +139,8 @@ class AddressSpace {
   uint32_t break_ = 0;
   uint64_t stack_limit_ = 0;
   uint64_t resident_ = 0;
+  uint32_t trampoline_ = 0;
+  bool read_implies_exec_ = false;
 };
 
 }  // namespace chrysalis::sim::kernel

@@ -82,7 +82,7 @@ ElfError read_elf(int host_fd, ElfImage* image) {
     const auto corrupt = [&](const char* what) {
       return not_executable(fmt::format("a corrupt ELF file: program header {} {}", i, what));
     };
-    if (phdr.p_type == PT_GNU_STACK) image->executable_stack = (phdr.p_flags & PF_X) != 0;
+    if (phdr.p_type == PT_GNU_STACK) image->stack = (phdr.p_flags & PF_X) != 0 ? ElfImage::Stack::Executable : ElfImage::Stack::Plain;
     if (phdr.p_type == PT_INTERP) {
       if (phdr.p_filesz < 2 || phdr.p_filesz > PATH_MAX) return corrupt("names no usable interpreter");
       std::string name(phdr.p_filesz, '\0');

@@ -27,7 +27,7 @@ struct ElfImage {
   uint32_t program_headers = 0;  ///< address, if some segment contains them
   uint32_t program_header_count = 0;
   std::string interpreter;       ///< empty: statically linked
-  bool executable_stack = true;  ///< PT_GNU_STACK missing or asking for it
+  enum class Stack { Unsaid, Plain, Executable } stack = Stack::Unsaid;  ///< what PT_GNU_STACK asks for
   std::vector<ElfSegment> segments;
   /// Lowest page and end of the segments.
   uint32_t low = 0;

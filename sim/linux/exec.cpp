@@ -49,7 +49,7 @@ int64_t refuse(const ElfError& error, std::string* reason) {
 int64_t open_program(Kernel& kernel, Task& task, const std::string& path, HostFd* file, std::string* reason) {
   // /proc/self/exe is how some programs start themselves again.
   const auto made = kernel.file_system.virtual_file(task, AT_FDCWD, path);
-  const bool is_link = made.kind == FileSystem::Virtual::Kind::Link;
+  const bool is_link = made.kind == FileSystem::Virtual::Kind::Link && !made.content.empty();
   const Located at = kernel.file_system.locate(task, AT_FDCWD, is_link ? made.content : path, true);
   int error = at.error;
   if (error == 0) {
@@ -151,7 +151,10 @@ int64_t Kernel::execute(Task& task, const std::string& path, const std::string& 
   auto space = std::make_shared<AddressSpace>(memory);
   const auto no_memory = [&] { return refuse({ENOMEM, fmt::format("it does not fit into guest RAM ({} MiB)", config.ram_size >> 20)}, reason); };
   if (space->cr3() == 0) return no_memory();
-  space->add_stack(std::min<uint64_t>(task.group->limits[RLIMIT_STACK].rlim_cur, 0x4000'0000));
+  // Linux, arch/x86/include/asm/elf.h: a 32-bit program that says nothing of its stack predates the question.
+  if (program.image.stack == ElfImage::Stack::Unsaid) space->set_read_implies_exec();
+  space->add_stack(std::min<uint64_t>(task.group->limits[RLIMIT_STACK].rlim_cur, 0x4000'0000),
+                   program.image.stack != ElfImage::Stack::Plain);
 
   // Chooses where a position-independent image goes: `base`, or anywhere if it is 0.
   const auto place = [&](const ElfImage& image, uint32_t base) -> int64_t {
@@ -178,6 +181,7 @@ int64_t Kernel::execute(Task& task, const std::string& path, const std::string& 
   if (map_image(program.file, program.image, dynamic ? kPieBase : 0, program.host_path, &bias) < 0) return no_memory();
   if (dynamic && map_image(program.interpreter_file, program.interpreter, 0, program.image.interpreter, &interpreter_bias) < 0)
     return no_memory();
+  if (space->add_trampoline() < 0) return no_memory();
   const auto image_end = static_cast<uint32_t>(page_ceil(program.image.high + bias));
   space->set_break_start(program.image.position_independent && !dynamic ? kPieBase : image_end);
 
@@ -312,6 +316,7 @@ std::optional<std::string> Kernel::load(fw::Mailbox& mailbox) {
     return fmt::format("cannot run {}: {}", config.program, reason);
   current->context.cr3 = loaded_directory_ = current->space->cr3();
   mailbox.context = current->context;
+  mailbox.no_execute = kNoExecute;
   for (auto& descriptor : mailbox.tls) descriptor = {};
   memory.note_flush();
   memory.report(mailbox);

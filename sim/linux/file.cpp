@@ -124,7 +124,7 @@ int64_t HostFile::write(std::span<const iovec> from, std::optional<int64_t> offs
 
 int64_t HostFile::seek(int64_t offset, int whence) {
   if (!directory_) return host_result(lseek(fd_.get(), offset, whence));
-  // A directory's position is ours: entries are sorted, not in the host's order.
+  // A directory's position is ours: the index of the next entry, in the host's order.
   if (whence == SEEK_CUR) offset += static_cast<int64_t>(directory_position);
   else if (whence != SEEK_SET) return -EINVAL;
   if (offset < 0) return -EINVAL;
@@ -152,11 +152,6 @@ const std::vector<DirectoryEntry>* HostFile::entries() {
     if (stream == nullptr) return nullptr;
     while (const dirent* entry = readdir(stream)) entries_.push_back({entry->d_ino, entry->d_type, entry->d_name});
     closedir(stream);
-    // The host's order depends on its file system's history; the guest's must not.
-    std::sort(entries_.begin(), entries_.end(), [](const auto& a, const auto& b) {
-      const auto rank = [](const std::string& name) { return name == "." ? 0 : name == ".." ? 1 : 2; };
-      return std::pair(rank(a.name), std::string_view(a.name)) < std::pair(rank(b.name), std::string_view(b.name));
-    });
   }
   return &entries_;
 }

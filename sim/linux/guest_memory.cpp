@@ -5,7 +5,7 @@
 namespace chrysalis::sim::kernel {
 
 GuestMemory::GuestMemory(uint8_t* ram, uint64_t size)
-    : ram_(ram), references_(size / kPageSize), is_changed_(size / kPageSize) {
+    : ram_(ram), references_(size / kPageSize), is_changed_(size / kPageSize), may_hold_code_(size / kPageSize) {
   free_count_ = references_.empty() ? 0 : frame_count() - 1;
 }
 
@@ -30,10 +30,11 @@ void GuestMemory::release(Frame frame) {
   ++free_count_;
   freed_.push_back(frame);
   note_changed(frame);
+  may_hold_code_[frame] = false;
 }
 
 void GuestMemory::note_changed(Frame frame) {
-  if (overflow_ || is_changed_[frame]) return;
+  if (overflow_ || is_changed_[frame] || !may_hold_code_[frame]) return;
   if (changed_.size() == std::size(fw::Mailbox{}.invalid_page)) {
     overflow_ = true;
     return;

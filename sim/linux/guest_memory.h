@@ -23,8 +23,9 @@ inline constexpr Frame kNoFrame = 0;
 /// Frames of guest RAM with reference counts, and what changed in them since the last reply.
 ///
 /// Keeps:  allocation order is a function of the sequence of calls only (ascending, then last freed first).
-///         Every frame whose content the personality changes or that stops belonging to anyone is noted, so
-///         that the monitor never runs stale code; fresh frames need no note, since they were noted when freed.
+///         Every frame that was mapped executable and whose content the personality changes, or that stops
+///         belonging to anyone, is noted, so that the monitor never runs stale code; fresh frames need no note,
+///         since they were noted when freed.
 /// Errors: allocate() returns kNoFrame when RAM is exhausted.
 class GuestMemory {
  public:
@@ -42,6 +43,8 @@ class GuestMemory {
   uint32_t references(Frame frame) const { return references_[frame]; }
 
   // -- What the next reply tells the monitor ----------------------------------------------------
+  /// From now on, until it is freed, the frame may hold code: changes to it are worth a note.
+  void note_executable(Frame frame) { may_hold_code_[frame] = true; }
   void note_changed(Frame frame);
   void note_flush() { flush_ = true; }
   /// Writes the reply bits and page list and starts a new account.
@@ -57,6 +60,7 @@ class GuestMemory {
   bool overflow_ = false;
   std::vector<uint32_t> changed_;
   std::vector<bool> is_changed_;
+  std::vector<bool> may_hold_code_;
 };
 
 }  // namespace chrysalis::sim::kernel

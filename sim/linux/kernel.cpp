@@ -25,7 +25,7 @@ enum Vector : uint32_t {
 };
 
 constexpr uint32_t kResumeFlag = 0x1'0000;
-constexpr uint32_t kErrorWrite = 2, kErrorUser = 4;
+constexpr uint32_t kErrorWrite = 2, kErrorUser = 4, kErrorFetch = 16;
 
 // Linux: fpu__exception_code().
 int fpu_code(uint32_t unmasked) {
@@ -405,7 +405,7 @@ void Kernel::exception(const fw::Mailbox& mailbox) {
   uint32_t eip = task.reg(GuestReg::Eip);
   if (software && vector != kBreakpoint && vector != kOverflow) {
     // Gates that a program may not call: #GP at the instruction, naming the gate (SDM Vol. 3A, 6.12.1.1).
-    eip -= 2;
+    eip = mailbox.instruction;
     task.set(GuestReg::Eip, eip);
     error = vector << 3 | 2;
     vector = kProtection;
@@ -447,7 +447,7 @@ void Kernel::exception(const fw::Mailbox& mailbox) {
 }
 
 void Kernel::page_fault(Task& task, uint32_t address, uint32_t error) {
-  const Access access = (error & kErrorWrite) != 0 ? Access::Write : Access::Read;
+  const Access access = (error & kErrorWrite) != 0 ? Access::Write : (error & kErrorFetch) != 0 ? Access::Execute : Access::Read;
   switch (task.space->resolve(address, access)) {
     case Fault::None: return;
     case Fault::NotMapped:

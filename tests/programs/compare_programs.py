@@ -86,6 +86,12 @@ def fixtures(busybox, folder):
     write('tree/sub/b.txt', 'beta\n' * 20)
     write('tree/sub/c.bin', bytes(binary[:99]))
 
+    # What a script calls by name must be an i386 program on both sides.
+    applets = os.path.join(os.path.dirname(folder), 'bin')
+    os.makedirs(applets)
+    for name in subprocess.run([busybox, '--list'], stdout=subprocess.PIPE, check=True).stdout.decode().split():
+        os.symlink(busybox, os.path.join(applets, name))
+
     def native(command, stdin=b''):
         return subprocess.run(command, cwd=folder, input=stdin, stdout=subprocess.PIPE, check=False).stdout
 
@@ -112,11 +118,11 @@ def left_behind(folder):
     return files
 
 
-def execute(command, folder, stdin_name, timeout):
+def execute(command, folder, stdin_name, timeout, path):
     stdin = open(os.path.join(folder, stdin_name), 'rb') if stdin_name else subprocess.DEVNULL
     try:
         done = subprocess.run(command, cwd=folder, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              env={'PATH': '/usr/bin:/bin', 'HOME': '/', 'LC_ALL': 'C'}, timeout=timeout, check=False)
+                              env={'PATH': path, 'HOME': '/', 'LC_ALL': 'C'}, timeout=timeout, check=False)
         code = done.returncode if done.returncode >= 0 else 128 - done.returncode
         return code, done.stdout, done.stderr
     except subprocess.TimeoutExpired:
@@ -148,10 +154,11 @@ def compare(arguments, base, line, index, options):
         folder = os.path.join(base, f'{index}-{side}', 'work')
         shutil.copytree(os.path.join(base, 'fixtures'), folder, copy_function=shutil.copy2)
         folders.append(folder)
-    native = execute(command, folders[0], stdin_name, 60)
+    path = os.path.join(base, 'bin')
+    native = execute(command, folders[0], stdin_name, 60, path)
     stats = os.path.join(base, f'{index}.json')
-    ours = execute([arguments.chrysalis, 'run', '--quiet', '--stats', stats] + shlex.split(options) +
-                   ['--'] + command, folders[1], stdin_name, arguments.timeout)
+    ours = execute([arguments.chrysalis, 'run', '--quiet', '--env', 'PATH=' + path, '--stats', stats] + shlex.split(options) +
+                   ['--'] + command, folders[1], stdin_name, arguments.timeout, path)
     problems = []
     for what, want, got in zip(('exit code', 'standard output', 'standard error'), native, ours):
         if want != got:

@@ -2,6 +2,7 @@
 // files, and corner cases beside them. What matters here is slots, addressing and width.
 #pragma once
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,8 @@ struct NamedMachine {
   std::string name;
   isa::MachineDescription machine;
 };
+
+inline void PrintTo(const NamedMachine& machine, std::ostream* out) { *out << machine.name; }
 
 constexpr uint16_t units(std::initializer_list<isa::Unit> list) {
   unsigned bits = 0;

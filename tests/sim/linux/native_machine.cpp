@@ -27,7 +27,7 @@ using ir::GuestReg;
 constexpr int kMemoryFd = 100;
 // The traced process keeps one page of its own, at the lowest address a program may use: `int $0x80`.
 constexpr uint32_t kStubPage = 0x1'0000;
-constexpr uint32_t kStubCode = kStubPage + sizeof(Elf32_Ehdr) + sizeof(Elf32_Phdr);
+constexpr uint32_t kStubCode = kStubPage + sizeof(Elf32_Ehdr) + 2 * sizeof(Elf32_Phdr);
 constexpr uint32_t kUserTop = 0xffff'e000;
 constexpr uint32_t kMmap2 = 192, kMunmap = 91;
 constexpr int kSetThreadArea = 26;  // PTRACE_SET_THREAD_AREA
@@ -45,7 +45,7 @@ int make_stub() {
   must(fd, "memfd_create");
   struct {
     Elf32_Ehdr header;
-    Elf32_Phdr segment;
+    Elf32_Phdr segment, stack;
     uint8_t code[4];
   } image{};
   std::memcpy(image.header.e_ident, ELFMAG, SELFMAG);
@@ -59,8 +59,10 @@ int make_stub() {
   image.header.e_phoff = sizeof(Elf32_Ehdr);
   image.header.e_ehsize = sizeof(Elf32_Ehdr);
   image.header.e_phentsize = sizeof(Elf32_Phdr);
-  image.header.e_phnum = 1;
+  image.header.e_phnum = 2;
   image.segment = {PT_LOAD, 0, kStubPage, kStubPage, sizeof image, sizeof image, PF_R | PF_X, 4096};
+  image.stack.p_type = PT_GNU_STACK;  // without it, whatever is readable would be executable
+  image.stack.p_flags = PF_R | PF_W;
   image.code[0] = 0xcd;
   image.code[1] = 0x80;
   if (write(fd, &image, sizeof image) != static_cast<ssize_t>(sizeof image)) fail("write");
@@ -148,28 +150,27 @@ void NativeMachine::flush_tlb() {
 }
 
 // Enters the page at `address` as the page tables have it; false if they give no more than is entered.
-bool NativeMachine::fill_tlb(const fw::GuestContext& context, uint32_t address) {
+bool NativeMachine::fill_tlb(const fw::Mailbox& mailbox, uint32_t address) {
   const auto word = [&](uint64_t physical) {
     uint32_t value;
     if (physical + 4 > ram_size_) throw std::runtime_error("page table outside of guest RAM");
     std::memcpy(&value, ram_ + physical, 4);
     return value;
   };
-  const uint32_t directory = word(context.cr3 + (address >> 22) * 4);
+  const uint32_t directory = word(mailbox.context.cr3 + (address >> 22) * 4);
   if ((directory & 1) == 0) return false;
   const uint32_t entry = word((directory & ~0xfffu) + (address >> 12 & 1023) * 4);
   if ((entry & 1) == 0) return false;
   if ((entry & 4) == 0 || (directory & 6) != 6) throw std::runtime_error("page-table entry without user access");
   if ((entry & ~0xfffu) >= ram_size_) throw std::runtime_error("page outside of guest RAM");
-  const bool writable = (entry & 2) != 0;
+  const uint32_t prot = PROT_READ | ((entry & 2) != 0 ? PROT_WRITE : 0) | ((entry & mailbox.no_execute) == 0 ? PROT_EXEC : 0);
   const uint32_t page = address & ~0xfffu;
   const auto found = tlb_.find(page);
-  if (found != tlb_.end() && found->second == writable) return false;
-  if (found != tlb_.end() && !writable) throw std::runtime_error("page became read-only without a TLB flush");
-  const uint32_t prot = PROT_READ | PROT_EXEC | (writable ? PROT_WRITE : 0);
+  if (found != tlb_.end() && found->second == prot) return false;
+  if (found != tlb_.end() && (found->second & ~prot) != 0) throw std::runtime_error("page lost a right without a TLB flush");
   const int64_t at = inject(kMmap2, {page, 4096, prot, MAP_SHARED | MAP_FIXED, kMemoryFd, entry >> 12});
   if (static_cast<uint32_t>(at) != page) throw std::runtime_error("injected mmap failed");
-  tlb_[page] = writable;
+  tlb_[page] = prot;
   ++fills_;
   return true;
 }
@@ -284,7 +285,7 @@ ServiceResult NativeMachine::run(Process& process, fw::Mailbox& mailbox, uint64_
       if (signal == SIGSEGV && info.si_code != SI_KERNEL) {
         const auto address = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(info.si_addr));
         const user_regs_struct before = regs_;
-        const bool filled = fill_tlb(mailbox.context, address);
+        const bool filled = fill_tlb(mailbox, address);
         regs_ = before;
         regs_.orig_rax = ~0ull;
         if (filled) {
@@ -292,9 +293,12 @@ ServiceResult NativeMachine::run(Process& process, fw::Mailbox& mailbox, uint64_
           reload = false;
           continue;
         }
-        // ptrace does not tell reads from writes. What is entered and still faults was a write.
+        // ptrace does not tell reads, writes and fetches apart. What is entered and still faults was no read.
         mailbox.vector = 14;
-        mailbox.error_code = tlb_.count(address & ~0xfffu) != 0 ? 7 : 4;
+        const auto entered = tlb_.find(address & ~0xfffu);
+        const bool fetch = address == static_cast<uint32_t>(regs_.rip);
+        if (entered == tlb_.end()) mailbox.error_code = fetch ? 0x14 : 4;
+        else mailbox.error_code = fetch && (entered->second & PROT_EXEC) == 0 ? 0x15 : 7;
         mailbox.context.cr2 = address;
       } else if (signal == SIGSEGV) {
         mailbox.vector = 13;

@@ -39,7 +39,7 @@ class NativeMachine {
   int64_t inject(uint32_t number, const uint32_t (&arguments)[6]);
   void load_state(const fw::Mailbox& mailbox);
   void save_state(fw::Mailbox& mailbox);
-  bool fill_tlb(const fw::GuestContext& context, uint32_t address);
+  bool fill_tlb(const fw::Mailbox& mailbox, uint32_t address);
   void flush_tlb();
 
   int memory_fd_ = -1;
@@ -48,7 +48,7 @@ class NativeMachine {
   pid_t child_ = -1;
   user_regs_struct regs_{};
   user_fpregs_struct fpu_{};
-  std::map<uint32_t, bool> tlb_;  // page address, writable
+  std::map<uint32_t, uint32_t> tlb_;  // page address, PROT_*
   uint32_t tls_base_[3] = {};
   uint32_t tls_flags_[3] = {};
   uint64_t services_ = 0;

@@ -31,6 +31,9 @@ const std::string kTiny = std::string(CHRYSALIS_GUESTS) + "/guest_tiny";
 enum Number : uint32_t { kRead = 3, kOpen = 5, kTime = 13, kBrk = 45, kMunmap = 91, kUname = 122, kMprotect = 125, kNanosleep = 162, kMmap2 = 192, kSetThreadArea = 243, kGetRandom = 355, kBpf = 357 };
 
 class Guest {
+  std::vector<uint8_t> ram_;  // outlives the process
+  std::unique_ptr<fw::Mailbox> mailbox_;
+
  public:
   explicit Guest(std::string program = kTiny, uint64_t ram = kRam) : ram_(ram), mailbox_(std::make_unique<fw::Mailbox>()) {
     config.program = std::move(program);
@@ -112,10 +115,6 @@ class Guest {
   std::unique_ptr<Process> process;
   std::vector<std::string> reports;
   uint64_t now = 0;
-
- private:
-  std::vector<uint8_t> ram_;
-  std::unique_ptr<fw::Mailbox> mailbox_;
 };
 
 // -- Loading -------------------------------------------------------------------------------------------
@@ -187,7 +186,7 @@ TEST(Load, EveryBadFileHasItsOwnMessage) {
       {"null page", changed(first_header + offsetof(Elf32_Phdr, p_vaddr), 0, 4), "below the lowest address"},
       {"unaligned", changed(first_header + offsetof(Elf32_Phdr, p_vaddr), 0x08048123, 4), "not aligned"},
       {"sizes", changed(first_header + offsetof(Elf32_Phdr, p_memsz), 1, 4), "larger in the file than in memory"},
-      {"interpreter", changed(first_header + offsetof(Elf32_Phdr, p_type), PT_INTERP, 4), "names no usable interpreter"},
+      {"interpreter", changed(first_header + offsetof(Elf32_Phdr, p_type), PT_INTERP, 4), "dynamically linked, and its interpreter"},
       {"script", "#!/nonexistent/shell\n", "No such file"},
       {"script of nothing", "#!\n", "names no interpreter"},
   };
@@ -257,7 +256,7 @@ TEST(Load, MutatedFilesNeverHarmUs) {
 TEST(Paging, PagesComeOnDemandWithTheirPermissions) {
   Guest guest;
   ASSERT_EQ(guest.load(), std::nullopt);
-  const uint32_t at = guest.map(3);
+  const uint32_t at = guest.map(3, PROT_READ | PROT_WRITE | PROT_EXEC);
   EXPECT_EQ(guest.entry(at) & 1, 0u);
   EXPECT_EQ(guest.raise(14, 6, at + 5).kind, ServiceResult::Kind::Continue);
   EXPECT_EQ(guest.entry(at) & 7, 7u);
@@ -273,10 +272,28 @@ TEST(Paging, PagesComeOnDemandWithTheirPermissions) {
   EXPECT_TRUE(guest.invalidated(frame));
 }
 
+TEST(Paging, DataDoesNotRun) {
+  Guest guest;
+  ASSERT_EQ(guest.load(), std::nullopt);
+  ASSERT_NE(guest.mailbox().no_execute, 0u);
+  const uint32_t at = guest.map(1);
+  EXPECT_EQ(guest.raise(14, 4, at).kind, ServiceResult::Kind::Continue);
+  EXPECT_NE(guest.entry(at) & guest.mailbox().no_execute, 0u);
+  EXPECT_EQ(guest.call(kMprotect, {at, 4096, PROT_READ | PROT_EXEC}), 0);
+  EXPECT_EQ(guest.entry(at) & guest.mailbox().no_execute, 0u);
+  EXPECT_EQ(guest.raise(14, 0x14, at).kind, ServiceResult::Kind::Continue);
+  const uint32_t frame = guest.entry(at) >> 12;
+  EXPECT_EQ(guest.call(kMprotect, {at, 4096, PROT_READ}), 0);
+  EXPECT_TRUE(guest.invalidated(frame));
+  const ServiceResult result = guest.raise(14, 0x15, at);
+  EXPECT_EQ(result.kind, ServiceResult::Kind::Killed);
+  EXPECT_EQ(result.code, SIGSEGV);
+}
+
 TEST(Paging, SystemCallsThatWriteReportTheirPages) {
   Guest guest;
   ASSERT_EQ(guest.load(), std::nullopt);
-  const uint32_t at = guest.map(2);
+  const uint32_t at = guest.map(2, PROT_READ | PROT_WRITE | PROT_EXEC);
   EXPECT_EQ(guest.call(kGetRandom, {at + 4090, 12, 0}), 12);
   EXPECT_TRUE(guest.invalidated(guest.entry(at) >> 12));
   EXPECT_TRUE(guest.invalidated(guest.entry(at + 4096) >> 12));
@@ -284,7 +301,11 @@ TEST(Paging, SystemCallsThatWriteReportTheirPages) {
   EXPECT_EQ(guest.call(kTime, {0}), 946684800);
   EXPECT_EQ(guest.mailbox().reply, 0u);
   EXPECT_EQ(guest.mailbox().invalid_count, 0u);
-  const uint32_t many = guest.map(300);
+  // What never was executable holds no code.
+  const uint32_t plain = guest.map(1);
+  EXPECT_EQ(guest.call(kGetRandom, {plain, 4096, 0}), 4096);
+  EXPECT_EQ(guest.mailbox().reply, 0u);
+  const uint32_t many = guest.map(300, PROT_READ | PROT_WRITE | PROT_EXEC);
   EXPECT_EQ(guest.call(kGetRandom, {many, 300 * 4096, 0}), 300 * 4096);
   EXPECT_NE(guest.mailbox().reply & fw::kReplyInvalidateAll, 0u);
 }
@@ -362,6 +383,7 @@ TEST(Faults, GatesThatAProgramMayNotCallRaiseProtectionFaultsAtTheInstruction) {
   guest.store(area, action, sizeof action);
   EXPECT_EQ(guest.call(174, {SIGSEGV, area, 0, 8}), 0);
   guest.set(GuestReg::Eip, 0x08049002);
+  guest.mailbox().instruction = 0x08049000;
   guest.mailbox().vector = 0x21;
   guest.mailbox().is_software_interrupt = 1;
   EXPECT_EQ(guest.process->on_service(guest.mailbox(), guest.now += 1000).kind, ServiceResult::Kind::Continue);

@@ -164,6 +164,12 @@ static void executable(void) {
     memcpy(code, function, sizeof function);
     printf("code returns %d\n", ((int (*)(void))code)());
   }
+  mprotect(code, 4096, PROT_READ | PROT_WRITE);
+  const int fault = sigsetjmp(back, 1);
+  if (fault == 0) printf("data runs: %d\n", ((int (*)(void))code)());
+  else printf("data does not run: %d\n", fault);
+  mprotect(code, 4096, PROT_READ | PROT_EXEC);
+  printf("code again: %d\n", ((int (*)(void))code)());
   const int zero = open("/dev/zero", O_RDWR);
   unsigned char *zeros = map(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, zero, 0);
   printf("zero %d\n", zeros[100] + touch((char *)zeros, 1));

@@ -1,0 +1,44 @@
+// Random regions for the fuzzers of the back end, and what they do, evaluated operation by operation.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "translator/region.h"
+
+namespace chrysalis::test {
+
+inline constexpr unsigned kExits = 4;                  ///< labels 0..kExits-1
+inline constexpr uint64_t kConcealedData = 0x7010'0000;  ///< kDataBytes that concealed accesses touch
+inline constexpr uint64_t kGuestData = 0x0000'3000;      ///< the same for guest accesses, identity-mapped
+inline constexpr unsigned kDataBytes = 256;
+inline constexpr unsigned kConcealedBaseReg = 60, kGuestBaseReg = 61;  ///< hold these addresses at entry
+
+using Bytes = std::array<uint8_t, kDataBytes>;
+
+struct RandomRegion {
+  translator::Region region;
+  std::array<uint64_t, 64> entry{};  ///< register contents at entry
+  Bytes concealed{}, guest{};        ///< memory at entry
+};
+
+/// A region with about `size` operations. Shapes by `seed`: few or many registers, with or without commits,
+/// guest exits or labels, faults that roll back or not. Most side exits are such that they are not taken.
+RandomRegion random_region(uint64_t seed, unsigned size);
+
+/// What the outside may see.
+struct Outcome {
+  int64_t exit = -1;                 ///< label, or guest address
+  size_t inst = 0;                   ///< index of the exit
+  bool guest_exit = false;
+  std::vector<std::pair<unsigned, uint64_t>> registers;  ///< the map of the exit, with contents
+  std::vector<std::pair<unsigned, uint64_t>> committed;  ///< the map of the last commit
+  bool any_commit = false;
+  Bytes concealed{}, guest{}, guest_committed{};
+  uint64_t instructions = 0;         ///< counted by commits
+};
+
+Outcome evaluate_region(const RandomRegion& random);
+
+}  // namespace chrysalis::test
