@@ -113,6 +113,8 @@ def main():
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--kind', choices=['elf', 'config', 'machine'])
     parser.add_argument('--options', default='--firmware hosted --fidelity functional --max-instructions 20000')
+    parser.add_argument('--machine-options', default='--max-cycles 200000',
+                        help='as --options, for mutated machine files: the firmware is scheduled for the machine and started')
     parser.add_argument('--timeout', type=int, default=120)
     parser.add_argument('--keep', help='folder for failing files (default: mutated/ in the working folder)')
     arguments = parser.parse_args()
@@ -141,7 +143,7 @@ def main():
                 out.write(mutated)
             os.chmod(path, 0o755)
             os.mkdir(work)
-            command = [chrysalis, 'run', '--quiet'] + shlex.split(arguments.options)
+            command = [chrysalis, 'run', '--quiet'] + shlex.split(arguments.machine_options if kind == 'machine' else arguments.options)
             command += {'elf': ['--', path, 'accesses'], 'config': ['--config', path, '--', good],
                         'machine': ['--machine', path, '--', good]}[kind]
             try:
