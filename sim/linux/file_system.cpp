@@ -19,6 +19,7 @@ namespace chrysalis::sim::kernel {
 namespace {
 
 constexpr int kMaxLinks = 40;
+constexpr std::string_view kProgramFolder = "/.program";
 
 std::vector<std::string> components_of(std::string_view path) {
   std::vector<std::string> result;
@@ -79,6 +80,21 @@ std::string FileSystem::guest_path(int host_fd) const {
   std::string_view path(name, static_cast<size_t>(size));
   if (root_.get() >= 0 && below(path, sysroot_)) path.remove_prefix(sysroot_.size());
   return path.empty() ? "/" : std::string(path);
+}
+
+void FileSystem::set_program(const std::string& program) {
+  char* canonical = realpath(program.c_str(), nullptr);
+  if (canonical == nullptr) return;  // its opening tells why
+  program_folder_ = canonical;
+  std::free(canonical);
+  program_folder_.resize(program_folder_.rfind('/'));
+}
+
+std::string FileSystem::program_path(int host_fd) const {
+  const std::string path = guest_path(host_fd);
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos || inside_sysroot(host_fd) || path.substr(0, slash) != program_folder_) return path;
+  return std::string(kProgramFolder) + path.substr(slash);
 }
 
 int64_t FileSystem::current_directory(const Task& task, std::string* path) const {
@@ -144,6 +160,11 @@ Located FileSystem::locate(const Task& task, int directory, const std::string& p
   host.name = path;
   if (path[0] == '/') {
     host.directory = AT_FDCWD;
+    if (below(path, kProgramFolder)) {
+      host.name = program_folder_ + path.substr(kProgramFolder.size());
+      if (host.name.empty()) host.name = "/";
+      return host;
+    }
     if (root_.get() < 0) return host;
     Located inside = walk(-1, true, path, follow);
     if (inside.error == 0 && exists(inside.directory, inside.name)) return inside;

@@ -89,7 +89,7 @@ struct Group {
   uint64_t cycles = 0, child_cycles = 0;  ///< CPU time
   uint64_t start_cycle = 0;
   std::array<rlimit, RLIM_NLIMITS> limits;
-  std::string program;    ///< host path, for /proc/self/exe
+  std::string program;    ///< for /proc/self/exe
   std::vector<std::string> arguments;
   bool has_vfork_parent = false;
   int vfork_parent = 0;

@@ -72,6 +72,13 @@ TEST(Runs, AreReproducible) {
   EXPECT_NE(first.output, run(kRunner + " --seed 2 --stats " + guest("clock")).output);
 }
 
+TEST(Runs, DoNotDependOnWhereTheProgramLies) {
+  const std::string place = "mkdir -p a/much/longer/name; cp " + guest("clock") + " clock; cp clock a/much/longer/name;";
+  const Outcome here = run(place + kRunner + " --stats --name clock ./clock"), there = run(place + kRunner + " --stats --name clock a/much/longer/name/clock");
+  EXPECT_EQ(here.output, there.output);
+  EXPECT_NE(here.output.find("/.program/clock\n"), std::string::npos) << here.output;
+}
+
 TEST(Sysroot, ShowsItsFilesFirstAndTheHostsElse) {
   const std::string setup =
       "mkdir -p root/etc root/bin root/real; echo inside > root/etc/hostname; ln -s /real root/link; echo linked > root/real/file;"
