@@ -12,6 +12,8 @@ namespace chrysalis::fw {
 namespace {
 
 constexpr uint32_t kPageMask = isa::kPageSize - 1;
+/// Room that a block of one instruction may need: the instruction, the poll before it, the jump behind it.
+constexpr unsigned kLeastRoom = kMaxUopsPerInstruction + 8;
 
 /// Room for `count` objects, not initialized: touching megabytes at boot would be simulated, too.
 template <class T>
@@ -241,7 +243,7 @@ Block* BlockCache::find(uint32_t eip, Uop* from, FetchFault& fault) {
     }
   }
   if (found == nullptr) {
-    if (next_uop_ + kMaxUopsPerInstruction + 8 > uops_ + kUopCapacity || block_count_ == kBlockCapacity ||
+    if (next_uop_ + kLeastRoom > uops_ + kUopCapacity || block_count_ == kBlockCapacity ||
         link_count_ == kLinkCapacity || page_count_ + 2 > kPageCapacity / 2) {
       clear();
       count(Counter::CacheFlushes);
@@ -277,7 +279,8 @@ Block* BlockCache::build(uint32_t eip, FetchFault& fault) {
   uint32_t at = eip;
   unsigned instructions = 0;
   block.page[0] = block.page[1] = 0;
-  while (!ended && instructions < kMaxBlockInstructions && out.next + kMaxUopsPerInstruction + 8 <= out.end) {
+  // There is room for the first instruction (find() sees to it): a block without any would only jump to itself.
+  while (!ended && instructions < kMaxBlockInstructions && (instructions == 0 || out.next + kLeastRoom <= out.end)) {
     if (instructions != 0 && ((at ^ eip) >> isa::kPageShift) != 0) break;
     Fetched& fetched = fetched_;
     FetchFault here;
