@@ -51,6 +51,7 @@ BlockCache::~BlockCache() {
 void BlockCache::clear() {
   next_uop_ = uops_;
   block_count_ = link_count_ = page_count_ = 0;
+  crossing_ = nullptr;
   for (unsigned i = 0; i < kBuckets; ++i) buckets_[i] = nullptr;
   for (unsigned i = 0; i < kPageCapacity; ++i) pages_[i] = Page{0, 0, nullptr};
   for (JumpEntry& entry : g_jumps) entry.eip = kNoJump;
@@ -156,20 +157,8 @@ void BlockCache::remap() {
   fetch_page_ = ~0u;
   for (JumpEntry& entry : g_jumps) entry.eip = kNoJump;
   // Links within a page hold: who got into the page came by a look-up, which checks the mapping.
-  for (unsigned i = 0; i < block_count_; ++i) {
-    Link* kept = nullptr;
-    for (Link* link = blocks_[i].incoming; link != nullptr;) {
-      Link* const next = link->next;
-      if (link->crosses) {
-        link->exit->target = g_unlinked;
-      } else {
-        link->next = kept;
-        kept = link;
-      }
-      link = next;
-    }
-    blocks_[i].incoming = kept;
-  }
+  for (Link* link = crossing_; link != nullptr; link = link->next_crossing) link->exit->target = g_unlinked;
+  crossing_ = nullptr;
 }
 
 // -- fetching ------------------------------------------------------------------------------------------------
@@ -274,7 +263,8 @@ void BlockCache::link(Uop* exit, Block& target) {
   const bool crosses = source->page[0] != source->page[1] || target.page[0] != target.page[1] ||
                        ((source->eip ^ target.eip) >> isa::kPageShift) != 0;
   Link& node = links_[link_count_++];
-  node = Link{exit, target.incoming, crosses};
+  node = Link{exit, target.incoming, crosses ? crossing_ : nullptr};
+  if (crosses) crossing_ = &node;
   target.incoming = &node;
   exit->target = target.first;
   count(Counter::Links);
@@ -306,7 +296,7 @@ Block* BlockCache::build(uint32_t eip, FetchFault& fault) {
     if (instructions == 0) block.page[0] = fetched.page[0];
     block.page[1] = fetched.page[1];
     const uint32_t next = at + fetched.length;
-    const Converted converted = convert(code_, at, next, form_, false, out);
+    const Converted converted = convert(code_, at, next, form_, {}, out);
     loops |= converted.leaves;
     ended = converted.ends_block;
     at = next;

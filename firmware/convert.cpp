@@ -39,15 +39,16 @@ uint16_t plain_code(Op op, unsigned width = 64) { return uop_code(op, plain_widt
 
 class Converter {
  public:
-  Converter(const ir::Code& code, uint32_t eip, uint32_t next_eip, UopForm form, bool commit_stores, UopBuffer& out)
-      : code_(code), eip_(eip), next_eip_(next_eip), form_(form), commit_stores_(commit_stores), out_(out), first_(out.next) {}
+  Converter(const ir::Code& code, uint32_t eip, uint32_t next_eip, UopForm form, const ConvertOptions& options, UopBuffer& out)
+      : code_(code), insts_(code.insts.data()), count_(static_cast<unsigned>(code.insts.size())), eip_(eip), next_eip_(next_eip),
+        form_(form), options_(options), out_(out), first_(out.next) {}
 
   Converted run();
 
  private:
   bool direct() const { return form_ == UopForm::Direct; }
-  const Inst& inst(unsigned i) const { return code_.insts[i]; }
-  unsigned count() const { return static_cast<unsigned>(code_.insts.size()); }
+  const Inst& inst(unsigned i) const { return insts_[i]; }
+  unsigned count() const { return count_; }
   static ValueState& value(ValueId v) { return g_values[v]; }
 
   void examine();
@@ -76,9 +77,11 @@ class Converter {
   bool keeps_mode(const Inst& set) const;
 
   const ir::Code& code_;
+  const Inst* const insts_;  ///< code_'s, without the division that its size takes
+  const unsigned count_;
   const uint32_t eip_, next_eip_;
   const UopForm form_;
-  const bool commit_stores_;
+  const ConvertOptions options_;
   UopBuffer& out_;
   Uop* const first_;
   uint16_t next_temp_ = 0;
@@ -104,31 +107,31 @@ bool Converter::keeps_mode(const Inst& set) const {
 
 /// Fills g_values: definitions and uses.
 void Converter::examine() {
-  for (unsigned v = 0; v < code_.next_value; ++v) g_values[v] = ValueState{kNever, 0, 0, kNever, kUnknown, false, 0};
-  for (unsigned i = 0; i < count(); ++i) {
+  const unsigned n = count();
+  for (unsigned i = 0; i < n; ++i) {
     const Inst& op = inst(i);
+    const ir::OpInfo& row = ir::info(op.op);
     g_set_done[i] = 0;
-    for (unsigned k = 0; k < ir::info(op.op).sources; ++k) {
-      const ValueId v = op.src[k];
-      if (v == ir::kNoValue) continue;
-      value(v).last_use = static_cast<uint16_t>(i);
-      ++value(v).uses;
+    for (unsigned k = 0; k < row.sources; ++k) {
+      if (op.src[k] == ir::kNoValue) continue;
+      ValueState& read = value(op.src[k]);
+      read.last_use = static_cast<uint16_t>(i);
+      ++read.uses;
     }
-    if (op.value != ir::kNoValue) value(op.value).def = static_cast<uint16_t>(i);
-    if (op.flags != ir::kNoValue) value(op.flags).def = static_cast<uint16_t>(i);
-    if (op.op == Op::Const) {
-      value(op.value).is_constant = true;
-      value(op.value).constant = op.imm;
-    }
+    // A value's definition comes before its uses.
+    const ValueState made{static_cast<uint16_t>(i), 0, 0, kNever, kUnknown, op.op == Op::Const, op.imm};
+    if (op.value != ir::kNoValue) value(op.value) = made;
+    if (op.flags != ir::kNoValue) value(op.flags) = made;
     if (op.op == Op::SetReg) {
       ++sets_[op.aux];
       if (op.aux >= static_cast<unsigned>(GuestReg::SysFlags)) changes_mode_ |= !keeps_mode(op);
-    }
-    if (op.op == Op::Helper && static_cast<x86::HelperId>(op.imm) == x86::HelperId::LoadSegment) changes_mode_ = true;
-    if (op.op == Op::ExitInd) result_.leaves = true;
-    if (op.op == Op::Exit || op.op == Op::ExitIf) {
-      if (static_cast<uint32_t>(op.imm) <= eip_) result_.leaves = true;
-      if (static_cast<ir::ExitKind>(op.aux) == ir::ExitKind::Repeat) repeats_ = true;
+    } else if ((row.effects & (ir::kExit | ir::kHelper)) != 0) {
+      if (op.op == Op::Helper && static_cast<x86::HelperId>(op.imm) == x86::HelperId::LoadSegment) changes_mode_ = true;
+      if (op.op == Op::ExitInd) result_.leaves = true;
+      if (op.op == Op::Exit || op.op == Op::ExitIf) {
+        if (static_cast<uint32_t>(op.imm) <= eip_) result_.leaves = true;
+        if (static_cast<ir::ExitKind>(op.aux) == ir::ExitKind::Repeat) repeats_ = true;
+      }
     }
   }
 }
@@ -509,7 +512,7 @@ void Converter::convert_exit(unsigned i) {
     u->e = static_cast<uint16_t>(op.cond);
   }
   if (repeat) {
-    u->target = first_;
+    if (!options_.leave_repeat) u->target = first_;
   } else if (target == next_eip_ && to_next_count_ < sizeof(to_next_) / sizeof(to_next_[0])) {
     to_next_[to_next_count_++] = u;
   }
@@ -611,7 +614,7 @@ void Converter::finish(bool falls_through) {
 }
 
 Converted Converter::run() {
-  if (code_.next_value > kMaxValues || code_.insts.size() > kMaxUopsPerInstruction) panic("an instruction's IR is too long", eip_);
+  if (code_.next_value > kMaxValues || count() > kMaxUopsPerInstruction) panic("an instruction's IR is too long", eip_);
   examine();
   unsigned n = count();
   bool falls_through = true;
@@ -627,7 +630,7 @@ Converted Converter::run() {
   if (repeats_) append_poll(eip_, form_, out_);
   for (unsigned i = 0; i < n; ++i) {
     convert_operation(i);
-    if (commit_stores_ && inst(i).op == Op::Store) append(static_cast<uint16_t>(kUopCommit));
+    if (options_.commit_stores && inst(i).op == Op::Store) append(static_cast<uint16_t>(kUopCommit));
   }
   if (pending_lea_ != kNever || pending_load_ != kNever) panic("an operation was left behind", eip_);
   finish(falls_through);
@@ -644,8 +647,8 @@ Uop& append_single(uint16_t code, UopForm form, UopBuffer& out) {
 
 }  // namespace
 
-Converted convert(const ir::Code& code, uint32_t eip, uint32_t next_eip, UopForm form, bool commit_stores, UopBuffer& out) {
-  return Converter(code, eip, next_eip, form, commit_stores, out).run();
+Converted convert(const ir::Code& code, uint32_t eip, uint32_t next_eip, UopForm form, const ConvertOptions& options, UopBuffer& out) {
+  return Converter(code, eip, next_eip, form, options, out).run();
 }
 
 void append_jump(uint32_t target, UopForm form, UopBuffer& out) {
