@@ -127,6 +127,7 @@ class BlockCache {
   Block** buckets_;
   Page* pages_;
   unsigned page_count_ = 0;
+  Fetched fetched_;  ///< by build(): not set up anew for each instruction
   x86::LiftOptions options_;
   uint32_t key_ = 0;
   uint32_t generation_ = 1;

@@ -25,9 +25,11 @@ struct ValueState {
   uint16_t last_use;  ///< index of the last operation that reads it
   uint16_t uses;
   uint16_t operand;   ///< slot that holds it; kNever while it has none
+  uint16_t fold;      ///< foldable_set(), once asked for; kUnknown before
   bool is_constant;
   int64_t constant;
 };
+constexpr uint16_t kUnknown = 0xfffe;
 
 // One instruction is converted at a time; tables of this size have no place on the firmware's stack.
 ValueState g_values[kMaxValues];
@@ -60,6 +62,7 @@ class Converter {
 
   bool overwritten_before_last_use(unsigned i, GuestReg reg, ValueId v) const;
   unsigned foldable_set(unsigned i, ValueId v) const;
+  unsigned look_for_set(unsigned i, ValueId v) const;
   uint16_t destination(unsigned i, ValueId v);
   uint16_t source(ValueId v);
   bool constant_of(ValueId v, int64_t& constant) const;
@@ -70,7 +73,6 @@ class Converter {
   Uop& append_constant(uint16_t d, uint64_t constant);
   void append_copy(uint16_t d, uint16_t a);
   void finish(bool falls_through);
-  bool repeats() const;
   bool keeps_mode(const Inst& set) const;
 
   const ir::Code& code_;
@@ -85,6 +87,8 @@ class Converter {
   Uop* to_next_[8];             ///< exits inside the instruction that go to the one after it
   unsigned to_next_count_ = 0;
   bool changes_mode_ = false;
+  bool repeats_ = false;        ///< a string operation under REP, which goes back to its own first micro-operation
+  uint8_t sets_[static_cast<unsigned>(GuestReg::kCount)] = {};  ///< SetRegs of each register
   Converted result_{};
 };
 
@@ -100,11 +104,12 @@ bool Converter::keeps_mode(const Inst& set) const {
 
 /// Fills g_values: definitions and uses.
 void Converter::examine() {
-  for (unsigned v = 0; v < code_.next_value; ++v) g_values[v] = ValueState{kNever, 0, 0, kNever, false, 0};
+  for (unsigned v = 0; v < code_.next_value; ++v) g_values[v] = ValueState{kNever, 0, 0, kNever, kUnknown, false, 0};
   for (unsigned i = 0; i < count(); ++i) {
     const Inst& op = inst(i);
     g_set_done[i] = 0;
-    for (const ValueId v : op.src) {
+    for (unsigned k = 0; k < ir::info(op.op).sources; ++k) {
+      const ValueId v = op.src[k];
       if (v == ir::kNoValue) continue;
       value(v).last_use = static_cast<uint16_t>(i);
       ++value(v).uses;
@@ -115,10 +120,16 @@ void Converter::examine() {
       value(op.value).is_constant = true;
       value(op.value).constant = op.imm;
     }
-    if (op.op == Op::SetReg && op.aux >= static_cast<unsigned>(GuestReg::SysFlags)) changes_mode_ |= !keeps_mode(op);
+    if (op.op == Op::SetReg) {
+      ++sets_[op.aux];
+      if (op.aux >= static_cast<unsigned>(GuestReg::SysFlags)) changes_mode_ |= !keeps_mode(op);
+    }
     if (op.op == Op::Helper && static_cast<x86::HelperId>(op.imm) == x86::HelperId::LoadSegment) changes_mode_ = true;
     if (op.op == Op::ExitInd) result_.leaves = true;
-    if ((op.op == Op::Exit || op.op == Op::ExitIf) && static_cast<uint32_t>(op.imm) <= eip_) result_.leaves = true;
+    if (op.op == Op::Exit || op.op == Op::ExitIf) {
+      if (static_cast<uint32_t>(op.imm) <= eip_) result_.leaves = true;
+      if (static_cast<ir::ExitKind>(op.aux) == ir::ExitKind::Repeat) repeats_ = true;
+    }
   }
 }
 
@@ -182,13 +193,16 @@ bool Converter::overwritten_before_last_use(unsigned i, GuestReg reg, ValueId v)
 /// Index of the SetReg that `v`, made at operation i, can be written for at once; kNever if there is none.
 /// Nothing in between may leave, fault, or look at the register.
 unsigned Converter::foldable_set(unsigned i, ValueId v) const {
+  if (value(v).fold == kUnknown) value(v).fold = static_cast<uint16_t>(look_for_set(i, v));
+  return value(v).fold;
+}
+
+unsigned Converter::look_for_set(unsigned i, ValueId v) const {
   for (unsigned k = i + 1; k <= value(v).last_use; ++k) {
     const Inst& set = inst(k);
     if (set.op != Op::SetReg || set.src[0] != v) continue;
     const uint16_t target = static_cast<uint16_t>(set.aux * 8);
-    for (unsigned j = 0; j < count(); ++j) {
-      if (j != k && inst(j).op == Op::SetReg && inst(j).aux == set.aux) return kNever;
-    }
+    if (sets_[set.aux] > 1) return kNever;
     for (unsigned j = i + 1; j < k; ++j) {
       const Inst& op = inst(j);
       if ((ir::info(op.op).effects & (ir::kMayFault | ir::kExit | ir::kHelper)) != 0) return kNever;
@@ -270,6 +284,10 @@ bool Converter::fuse_load(unsigned i) {
   const Inst& op = inst(k);
   if (!loads_well(op.op) || op.width != 32) return false;
   if (op.src[1] != load.value && !(commutes(op.op) && op.src[0] == load.value)) return false;
+  // delivery() looks ahead of the operations in between: they must not look at the flags.
+  for (unsigned j = i + 1; j < k; ++j) {
+    if (inst(j).op == Op::GetReg && static_cast<GuestReg>(inst(j).aux) == GuestReg::Flags) return false;
+  }
   if (!delivery(k)) return false;
   const ValueId other = op.src[1] == load.value ? op.src[0] : op.src[1];
   // A constant would have to be put into a temporary between the load and its use.
@@ -592,14 +610,6 @@ void Converter::finish(bool falls_through) {
   }
 }
 
-/// True for a string operation under REP, which goes back to its own first micro-operation.
-bool Converter::repeats() const {
-  for (const Inst& op : code_.insts) {
-    if ((op.op == Op::Exit || op.op == Op::ExitIf) && static_cast<ir::ExitKind>(op.aux) == ir::ExitKind::Repeat) return true;
-  }
-  return false;
-}
-
 Converted Converter::run() {
   if (code_.next_value > kMaxValues || code_.insts.size() > kMaxUopsPerInstruction) panic("an instruction's IR is too long", eip_);
   examine();
@@ -614,7 +624,7 @@ Converted Converter::run() {
       --n;
     }
   }
-  if (repeats()) append_poll(eip_, form_, out_);
+  if (repeats_) append_poll(eip_, form_, out_);
   for (unsigned i = 0; i < n; ++i) {
     convert_operation(i);
     if (commit_stores_ && inst(i).op == Op::Store) append(static_cast<uint16_t>(kUopCommit));

@@ -39,6 +39,8 @@ Monitor::Monitor()
   if (form_ == UopForm::Direct) g_unlinked[0].run = find_plain(kUopUnlinked);
   else g_unlinked[0].code = kUopUnlinked;
   scratch(base()).zero = 0;
+  // The interpreters execute in order and speculate on nothing: they may talk to devices.
+  host::write_special<isa::Special::Iomode>(1);
 }
 
 void Monitor::loop() {

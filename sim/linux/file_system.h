@@ -7,14 +7,19 @@
 //    exists in neither is created in the sysroot if its directory exists there, else on the host;
 //  - relative paths start where the working directory (or the descriptor) is: in the sysroot they stay in it.
 //
+// Named pipes connect guest processes only: their names are the host's, their content is ours, since waiting in the
+// host for another guest process would never end.
+//
 // Made by the personality instead of the host's: /dev/random, /dev/urandom, /dev/fd, /dev/stdin and its like,
 // and /proc.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sim/linux/file.h"
@@ -63,6 +68,7 @@ class FileSystem {
   Virtual virtual_file(const Task& task, int directory, const std::string& path) const;
 
  private:
+  int64_t open_fifo(Task& task, const struct stat& status, int flags, std::shared_ptr<File>* file);
   Located walk(int start, bool absolute, const std::string& path, bool follow) const;
   bool inside_sysroot(int host_fd) const;
   Virtual proc_file(const Task& task, std::string_view rest) const;
@@ -71,6 +77,7 @@ class FileSystem {
   Kernel& kernel_;
   std::string sysroot_;  // canonical
   HostFd root_;
+  std::map<std::pair<dev_t, ino_t>, std::weak_ptr<Pipe>> fifos_;
 };
 
 }  // namespace chrysalis::sim::kernel

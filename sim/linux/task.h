@@ -102,6 +102,8 @@ struct Wait {
   std::optional<int64_t> deadline_ns;
   int64_t progress = 0;              ///< bytes already transferred, or the call's own state
   std::vector<pollfd> host;          ///< host descriptors it waits for
+  std::shared_ptr<File> opening;     ///< our end of a named pipe whose other end open() waits for
+  uint64_t opened_before = 0;        ///< other ends opened until then
   uint32_t remaining_address = 0;    ///< where an interrupted sleep leaves the rest
   bool remaining_is_64 = false;
 };
