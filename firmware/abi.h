@@ -91,6 +91,8 @@ struct Mailbox {
   Interpreter interpreter;
   uint32_t max_gear;
   uint64_t tsc_scale;        ///< guest TSC ticks per host cycle, 32.32 fixed point
+  // written by the platform before reset and during services
+  uint64_t attention_cycle;  ///< host cycle from which the platform wants Service::Attention; 0: never
   /// Bits of a page-table entry that forbid execution, among those that 32-bit paging leaves to the operating system (9..11);
   /// 0: none. With it the process personality has what a 64-bit kernel gives 32-bit programs by PAE's XD bit: fetch
   /// faults also carry the I/D flag then.

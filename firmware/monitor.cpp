@@ -157,6 +157,7 @@ void Monitor::call_platform(Service service) {
   mailbox.reply = 0;
   mailbox.invalid_count = 0;
   host::platform(service);
+  host::write_special<isa::Special::TimerCompare>(mailbox.attention_cycle);
   const uint32_t reply = mailbox.reply;
   if ((reply & kReplyStop) != 0) stopped_ = true;
   if ((reply & kReplyInvalidateAll) != 0) {
