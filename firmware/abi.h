@@ -85,6 +85,7 @@ struct Mailbox {
   // written by the platform before reset
   uint64_t magic;            ///< kMailboxMagic
   uint64_t guest_ram_size;   ///< bytes
+  uint64_t device_begin, device_end;  ///< physical range in which devices answer; equal: none. Beyond it and RAM: #MC
   uint64_t heap_begin, heap_end;  ///< concealed memory free for the firmware
   uint64_t stack_top;
   Interpreter interpreter;

@@ -25,7 +25,7 @@ DataSide::DataSide(const DataSideParameters& parameters, LineSource& next_level)
 void DataSide::reset() {
   tags_.clear();
   std::fill(miss_registers_.begin(), miss_registers_.end(), MissRegister{});
-  quiet_from_ = 0;
+  quiet_from_ = idle_from_ = 0;
   released_.clear();
   next_drain_ = 0;
   written_in_ = kNever;
@@ -64,6 +64,7 @@ const DataSide::MissRegister& DataSide::miss(uint64_t line, bool dirty, Cycle no
   const LineSource::Reply reply = next_level_.fill(false, line, line_size_, now + 1);
   *entry = {line, reply.arrival, reply.level};
   quiet_from_ = std::max(quiet_from_, reply.arrival);
+  idle_from_ = released_.empty() ? quiet_from_ : kNever;
   if (victim.dirty) {
     ++statistics_.write_backs;
     next_level_.write_back(victim.address, line_size_, now + 1);
@@ -168,6 +169,7 @@ void DataSide::apply(DataAccess& access, Cycle now) {
 void DataSide::release(uint64_t address, uint32_t size, Cycle now) {
   if (released_.empty()) next_drain_ = std::max(next_drain_, now + 1);
   released_.push({address, size, now});
+  idle_from_ = kNever;
   statistics_.released_peak = std::max<uint64_t>(statistics_.released_peak, released_.size());
 }
 
@@ -182,6 +184,7 @@ void DataSide::drain_before(Cycle now) {
     written_in_ = kNever;
     next_drain_ = when + 1;
   }
+  idle_from_ = quiet_from_;
 }
 
 /// Tries to write `store` in cycle `now`. If it cannot be, says when to look again: next_drain_ or written_in_.

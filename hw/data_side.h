@@ -63,12 +63,14 @@ class DataSide {
   /// A load or concealed store that is its molecule's only D access, in the commonest case: its bytes lie
   /// in one line, which is present, and no line is under way. Returns whether that was so; if not, the
   /// molecule has to be issued by issue().
-  bool hit(uint64_t address, uint32_t size, bool write, Cycle now) {
-    drain_to(now);
-    if (now < quiet_from_ || (address & line_mask_) + size > line_size_) return false;
-    if (!tags_.access(address, write)) return false;
+  [[gnu::always_inline]] inline bool hit(uint64_t address, uint32_t size, bool write, Cycle now) {
+    if (now < idle_from_) {
+      drain_to(now);
+      if (now < quiet_from_) return false;
+    }
+    if ((address & line_mask_) + size > line_size_ || !tags_.access(address, write)) return false;
     ++(write ? statistics_.store_hits : statistics_.load_hits);
-    if (!released_.empty()) take_ports(1, now);
+    if (idle_from_ == kNever) take_ports(1, now);
     return true;
   }
 
@@ -156,6 +158,7 @@ class DataSide {
   uint64_t line_mask_;
   std::vector<MissRegister> miss_registers_;
   Cycle quiet_from_ = 0;     ///< no line is under way from here on
+  Cycle idle_from_ = 0;      ///< and nothing waits to drain: quiet_from_, or kNever while something does
   Queue released_;
   Cycle next_drain_ = 0;     ///< cycle in which the oldest released store next tries
   Cycle written_in_ = kNever;  ///< cycle in which it is written because its own miss is answered

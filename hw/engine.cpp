@@ -103,7 +103,7 @@ void Engine::memory_written(uint64_t address, uint64_t size) {
 // -- the loop ------------------------------------------------------------------------------------------------
 
 /// Runs a molecule that has flags. False: it has raised an event and nothing of it has happened.
-inline bool Engine::run_steps(Decoded& molecule) {
+[[gnu::always_inline]] inline bool Engine::run_steps(Decoded& molecule) {
   const Step* step = molecule.steps;
   const Step* const end = step + molecule.count;
   if ((molecule.flags & kAccesses) != 0) {
@@ -119,7 +119,7 @@ inline bool Engine::run_steps(Decoded& molecule) {
   return true;
 }
 
-inline Cycle Engine::issue_accesses(const Decoded& molecule, Cycle now) {
+[[gnu::always_inline]] inline Cycle Engine::issue_accesses(const Decoded& molecule, Cycle now) {
   if (bus_.gated_stores == 0) {
     if (bus_.access_count == 0) return now;
     const DataAccess& only = bus_.accesses[0];
@@ -186,31 +186,27 @@ RunEnd Engine::run(const RunLimits& limits) {
         molecule = current_;
         continue;
       }
-      if (answered_ > now) {
-        account[Charge::Device] += answered_ - now;
-        now = answered_;
-      }
       if ((flags & kAccesses) != 0) now = issue_accesses(*molecule, now);
-      if ((flags & kBranches) != 0 && core_.next_pc != molecule->end) {
-        next = core_.next_pc == molecule->target_address ? molecule->target : redirect(*molecule, core_.next_pc);
-        redirected_to_ = next;
-        penalty = molecule->redirect_penalty;
-        ++statistics_.branches_taken;
-      }
-      if ((flags & kIterative) != 0) occupy_units(*molecule, now);
-      if ((flags & kEndsSpecially) != 0) {
-        ++account[Charge::Issue];
-        account.atoms += molecule->count;
-        current_ = next;
-        now = finish(*molecule, now, penalty);
-        molecule = current_;
-        if (core_.stopped) {
-          up_ = now;
-          return RunEnd::Platform;
+      if ((flags & (kBranches | kIterative | kEndsSpecially)) != 0) {
+        if ((flags & kBranches) != 0 && core_.next_pc != molecule->end) {
+          next = core_.next_pc == molecule->target_address ? molecule->target : redirect(*molecule, core_.next_pc);
+          redirected_to_ = next;
+          penalty = molecule->redirect_penalty;
+          ++statistics_.branches_taken;
         }
-        continue;
+        if ((flags & kIterative) != 0) occupy_units(*molecule, now);
+        if ((flags & kEndsSpecially) != 0) {
+          current_ = next;
+          now = finish(*molecule, now, penalty);
+          molecule = current_;
+          if (core_.stopped) {
+            up_ = now;
+            return RunEnd::Platform;
+          }
+          continue;
+        }
+        account[Charge::Branch] += penalty;
       }
-      account[Charge::Branch] += penalty;
     }
     for (unsigned i = 0; i < molecule->late_count; ++i) {
       const LateResult& late = molecule->late[i];
@@ -319,6 +315,13 @@ Cycle Engine::wait_for_rarer_things(const Decoded& molecule, Cycle now) {
   return now;
 }
 
+/// Rule D11.
+Cycle Engine::wait_for_devices(ModeAccount& account, Cycle now) {
+  if (answered_ <= now) return now;
+  account[Charge::Device] += answered_ - now;
+  return answered_;
+}
+
 void Engine::occupy_units(const Decoded& molecule, Cycle now) {
   if (molecule.div_cycles != 0) div_free_ = now + molecule.div_cycles;
   if (molecule.fp_div_cycles != 0) fp_div_free_ = now + molecule.fp_div_cycles;
@@ -327,6 +330,7 @@ void Engine::occupy_units(const Decoded& molecule, Cycle now) {
 // -- memory atoms ---------------------------------------------------------------------------------------------------
 
 Cycle Engine::issue_slowly(const Decoded& molecule, Cycle now) {
+  now = wait_for_devices(*molecule.account, now);
   DataAccess* const accesses = bus_.accesses;
   unsigned count = 0;
   for (unsigned i = 0; i < bus_.access_count; ++i) {
@@ -387,6 +391,9 @@ bool Engine::in_store_buffer(const DataAccess& access) const {
 /// branch, if any, redirects with `penalty`. Sets current_ if it leads elsewhere; returns when that comes up.
 Cycle Engine::finish(Decoded& molecule, Cycle now, Cycle penalty) {
   ModeAccount& account = *molecule.account;
+  now = wait_for_devices(account, now);
+  ++account[Charge::Issue];
+  account.atoms += molecule.count;
   for (unsigned i = 0; i < molecule.late_count; ++i) {
     set_ready(molecule.late[i].reg, now + molecule.late[i].latency, Charge::Operand);
   }

@@ -102,6 +102,7 @@ class Engine final : private EngineHooks {
   Cycle issue_accesses(const Decoded& molecule, Cycle now);
   Cycle issue_slowly(const Decoded& molecule, Cycle now);
   bool in_store_buffer(const DataAccess& access) const;
+  Cycle wait_for_devices(ModeAccount& account, Cycle now);
   void occupy_units(const Decoded& molecule, Cycle now);
   Cycle finish(Decoded& molecule, Cycle now, Cycle penalty);
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace chrysalis::hw {
@@ -24,16 +25,17 @@ struct Victim {
 class TagArray {
  public:
   explicit TagArray(const CacheGeometry& geometry);
+  TagArray(TagArray&&) = default;
+  TagArray& operator=(TagArray&&) = default;
 
   /// Looks `address` up and, when present, makes its line the most recently used one; `write` also
   /// marks it dirty. Returns whether it was present.
   bool access(uint64_t address, bool write) {
     const uint64_t line = address >> line_shift_;
-    Way& way = ways_[hints_[line & (kHints - 1)]];
-    if ((way.key | kDirty) != key_of(line)) return access_unhinted(line, write);
-    way.used = ++clock_;
-    if (!write) return true;
-    way.key |= kDirty;
+    Way* const way = hints_[line & (kHints - 1)];
+    if ((way->key | kDirty) != key_of(line)) return access_unhinted(line, write);
+    way->used = ++clock_;
+    if (write) way->key |= kDirty;
     return true;
   }
 
@@ -67,16 +69,15 @@ class TagArray {
 
   /// A valid line's key with the dirty bit set, for comparison.
   static constexpr uint64_t key_of(uint64_t line) { return line << 2 | kDirty | kValid; }
-  Way* set_of(uint64_t line) { return &ways_[(line & set_mask_) * associativity_]; }
-  const Way* find(uint64_t line) const;
+  Way* find(uint64_t line) const;
   bool access_unhinted(uint64_t line, bool write);
 
   uint32_t line_shift_;
   uint32_t associativity_;
   uint64_t set_mask_;
   uint64_t clock_ = 0;
-  std::vector<Way> ways_;
-  std::vector<uint32_t> hints_;
+  std::unique_ptr<Way[]> ways_;  ///< set by set
+  std::vector<Way*> hints_;
 };
 
 }  // namespace chrysalis::hw

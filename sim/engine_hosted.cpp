@@ -12,8 +12,8 @@ namespace {
 /// Host cycles per x86 instruction of each interpreter: what the core form needs on crusoe for the benchmark's
 /// guest (`chrysalis bench`).
 uint64_t modelled_cost(const Settings& settings) {
-  if (settings.interpreter == "direct-threaded") return 60;
-  return settings.interpreter == "indirect-threaded" ? 120 : 4000;
+  if (settings.interpreter == "direct-threaded") return 19;
+  return settings.interpreter == "indirect-threaded" ? 78 : 2110;
 }
 
 class HostedEngine final : public Engine {

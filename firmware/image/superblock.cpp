@@ -17,6 +17,7 @@ using ir::ValueId;
 using translator::Binding;
 
 constexpr unsigned kStackPointer = 2;
+constexpr uint32_t kFixedRegisters = 1u << 3 | 1u << 4;  // gp and tp, which nobody changes
 
 class Lifter {
  public:
@@ -37,13 +38,13 @@ class Lifter {
   }
 
  private:
-  /// Temporaries, flags registers, and every firmware register but gp and tp, which nobody changes.
+  /// Temporaries, flags registers, and every firmware register but gp and tp.
   static uint64_t allocatable() {
     uint64_t mask = 0;
     for (unsigned r = isa::kFirstFlagsReg; r <= isa::kLastFlagsReg; ++r) mask |= uint64_t{1} << r;
     for (unsigned r = isa::kFirstTemp; r <= isa::kLastTemp; ++r) mask |= uint64_t{1} << r;
     for (unsigned x = 1; x < 32; ++x) {
-      if (x != 3 && x != 4) mask |= uint64_t{1} << isa::firmware_register(x);
+      if (!(kFixedRegisters >> x & 1)) mask |= uint64_t{1} << isa::firmware_register(x);
     }
     return mask;
   }
@@ -342,7 +343,11 @@ class Lifter {
   void lift_block(const Block& block, uint32_t after) {
     function_ = block.function;
     block_ = static_cast<uint32_t>(&block - program_.blocks.data());
-    for (uint32_t i = block.first; i + 1 < block.first + block.count; ++i) lift_plain(program_.insts[i]);
+    for (uint32_t i = block.first; i < block.first + block.count; ++i) {
+      const ProgramInst& inst = program_.insts[i];
+      if (register_use(inst.rv).writes & kFixedRegisters) fail(inst, "gp or tp changes");
+      if (i + 1 < block.first + block.count) lift_plain(inst);
+    }
     const ProgramInst& last = program_.last(block);
     if (last.rv.format == RvFormat::Illegal) fail(last, "an instruction that the builder does not know");
     lift_last(block, last, after);

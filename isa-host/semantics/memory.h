@@ -10,7 +10,7 @@ namespace chrysalis::isa::semantics {
 template <bool kImm, class C> uint64_t address(const C& c, const Atom& a) { return c.r[a.ra] + source<kImm>(c, a); }
 template <class C> uint64_t address_long(const C& c, const Atom& a) { return c.r[a.ra] + static_cast<uint64_t>(a.imm); }
 
-template <unsigned kSize, class C> bool concealed_load(C& c, uint64_t at, uint64_t& value) {
+template <unsigned kSize, class C> [[gnu::always_inline]] inline bool concealed_load(C& c, uint64_t at, uint64_t& value) {
   value = 0;
   return c.concealed_load(at, kSize, reinterpret_cast<uint8_t*>(&value));
 }

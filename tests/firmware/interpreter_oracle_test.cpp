@@ -1,9 +1,14 @@
-// The interpreters on the random sequences that the lifter is held to: registers, flags, memory and faults must
-// be what the reference evaluator says, which tests/x86-frontend holds to the processor.
+// The firmware on random sequences: both forms, all three interpreters, against what the reference evaluator says of
+// registers, flags, memory and faults. tests/x86-frontend holds the evaluator to the processor on the same sequences.
 //
-// CHRYSALIS_ORACLE_SEQUENCES sets their number (default 100,000 per interpreter); CHRYSALIS_ORACLE_SEED the first seed.
+// Every sequence runs five times: on nothing, on what the first run predecoded and linked, twice with other starting states
+// on the same code, where it takes other ways and faults elsewhere, and as it was at first again. What the firmware knows
+// is otherwise given up only now and then, so that the predecode cache fills up and is emptied in all manner of places.
+//
+// CHRYSALIS_ORACLE_SEQUENCES sets the number of sequences of every test here; CHRYSALIS_ORACLE_SEED the first seed.
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <cstdlib>
 
 #include "tests/firmware/oracle_guest.h"
@@ -19,33 +24,84 @@ uint64_t setting(const char* name, uint64_t otherwise) {
   return text ? std::strtoull(text, nullptr, 0) : otherwise;
 }
 
-class InterpreterOracle : public testing::TestWithParam<fw::Interpreter> {};
+struct Setup {
+  const char* name;
+  Form form;
+  fw::Interpreter interpreter;
+  uint64_t sequences;  ///< by default
+};
+constexpr Setup kSetups[] = {
+    {"decode_hosted", Form::Hosted, fw::Interpreter::DecodeDispatch, 30'000},
+    {"indirect_hosted", Form::Hosted, fw::Interpreter::IndirectThreaded, 30'000},
+    {"direct_hosted", Form::Hosted, fw::Interpreter::DirectThreaded, 200'000},
+    {"decode_core", Form::Core, fw::Interpreter::DecodeDispatch, 500},
+    {"indirect_core", Form::Core, fw::Interpreter::IndirectThreaded, 500},
+    {"direct_core", Form::Core, fw::Interpreter::DirectThreaded, 3'000},
+};
 
-TEST_P(InterpreterOracle, RandomSequences) {
-  std::string why_not;
-  const auto oracle = Oracle::start(why_not);
-  if (!oracle) GTEST_SKIP() << why_not;
-  if (oracle->shared().flat_code != 0x23) GTEST_SKIP() << "the descriptor tables of this kernel are not modelled";
-  Sequencer sequencer(oracle->shared(), Oracle::has_umip());
-  OracleGuest guest(oracle->shared(), GetParam());
-  const uint64_t wanted = setting("CHRYSALIS_ORACLE_SEQUENCES", 100'000);
-  uint64_t compared = 0;
-  unsigned differences = 0;
-  for (uint64_t seed = setting("CHRYSALIS_ORACLE_SEED", 0); compared < wanted && differences < 5; ++seed) {
-    Sequence sequence;
-    if (!sequencer.make(seed, sequence)) continue;
-    ++compared;
-    const Outcome outcome = guest.run(sequence.plan);
-    const std::string what = difference(sequence, outcome);
-    if (what.empty()) continue;
-    ++differences;
-    ADD_FAILURE() << "sequence of seed " << seed << ":\n" << what << describe(sequence, outcome);
+class InterpreterOracle : public testing::TestWithParam<Setup> {
+ protected:
+  using Make = bool (Sequencer::*)(uint64_t, Sequence&);
+  static constexpr unsigned kVariations = 2, kReported = 5;
+
+  /// Runs a share of the setup's number of sequences.
+  void campaign(Make make, CodePages code_pages, uint64_t share) {
+    std::string why_not;
+    const auto oracle = Oracle::start(why_not, code_pages);
+    if (!oracle) GTEST_SKIP() << why_not;
+    if (oracle->shared().flat_code != 0x23) GTEST_SKIP() << "the descriptor tables of this kernel are not modelled";
+    Sequencer sequencer(oracle->shared(), Oracle::has_umip());
+    OracleGuest guest(oracle->shared(), GetParam().form, GetParam().interpreter);
+    guest_ = &guest;
+    const uint64_t wanted = setting("CHRYSALIS_ORACLE_SEQUENCES", GetParam().sequences / share);
+    uint64_t seed = setting("CHRYSALIS_ORACLE_SEED", 0);
+    for (uint64_t done = 0; done < wanted && differences_ < kReported; ++seed) {
+      Sequence sequence;
+      if (!(sequencer.*make)(seed, sequence)) continue;
+      ++done;
+      compare(seed, sequence, "first run", Afterwards::Keep);
+      compare(seed, sequence, "second run", Afterwards::Keep);
+      for (unsigned v = 0; v < kVariations; ++v) {
+        Sequence other = sequence;
+        if (sequencer.vary(seed * kVariations + v, other) && same_code(other, sequence)) {
+          compare(seed, other, "other state", Afterwards::Keep);
+        }
+      }
+      compare(seed, sequence, "last run", Afterwards::Forget);
+    }
+    std::printf("%llu runs, %llu instructions (%llu executed one at a time), %llu stores to predecoded code\n",
+                static_cast<unsigned long long>(runs_), static_cast<unsigned long long>(guest.instructions()),
+                static_cast<unsigned long long>(guest.counter(fw::Counter::Steps)),
+                static_cast<unsigned long long>(guest.counter(fw::Counter::TranslatedWrites)));
   }
-}
 
-INSTANTIATE_TEST_SUITE_P(Interpreters, InterpreterOracle,
-                         testing::Values(fw::Interpreter::DecodeDispatch, fw::Interpreter::IndirectThreaded,
-                                         fw::Interpreter::DirectThreaded));
+ private:
+  /// A replay may have planted an INT3 to keep what is not comparable out.
+  static bool same_code(const Sequence& a, const Sequence& b) {
+    return std::equal(a.plan.code, a.plan.code + a.plan.code_size, b.plan.code);
+  }
+
+  void compare(uint64_t seed, const Sequence& sequence, const char* run, Afterwards afterwards) {
+    ++runs_;
+    const Outcome outcome = guest_->run(sequence.plan, afterwards);
+    const std::string what = difference(sequence, outcome);
+    if (what.empty() || ++differences_ > kReported) return;
+    ADD_FAILURE() << "sequence of seed " << seed << ", " << run << " (\"processor\" is the firmware):\n"
+                  << what << describe(sequence, outcome);
+  }
+
+  OracleGuest* guest_ = nullptr;
+  uint64_t runs_ = 0;
+  unsigned differences_ = 0;
+};
+
+TEST_P(InterpreterOracle, RandomSequences) { campaign(&Sequencer::make, CodePages::ReadOnly, 1); }
+TEST_P(InterpreterOracle, Loops) { campaign(&Sequencer::make_loop, CodePages::ReadOnly, 10); }
+TEST_P(InterpreterOracle, WritableCode) { campaign(&Sequencer::make, CodePages::Writable, 20); }
+TEST_P(InterpreterOracle, SelfModifyingLoops) { campaign(&Sequencer::make_self_modifying, CodePages::Writable, 20); }
+
+INSTANTIATE_TEST_SUITE_P(Firmware, InterpreterOracle, testing::ValuesIn(kSetups),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace chrysalis::test

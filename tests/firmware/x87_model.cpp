@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "firmware/x87.h"
-#include "tests/firmware/oracle_guest.h"
+#include "tests/firmware/x87_exchange.h"
 #include "tests/isa-host/fp_operands.h"
 #include "translator/ir/verify.h"
 #include "x86-frontend/decoded.h"

@@ -122,7 +122,7 @@ TEST_P(X87Interpreters, RandomSequences) {
   if (!oracle) GTEST_SKIP() << why_not;
   fill_x87_images(*oracle);
   X87Model model(oracle->shared());
-  OracleGuest guest(oracle->shared(), GetParam());
+  OracleGuest guest(oracle->shared(), Form::Hosted, GetParam());
   const uint64_t wanted = setting("CHRYSALIS_X87_SEQUENCES", 100000) / 5, first = setting("CHRYSALIS_ORACLE_SEED", 0);
   unsigned differences = 0;
   for (uint64_t seed = first; seed < first + wanted && differences < 5; ++seed) {
