@@ -117,7 +117,7 @@ TEST_F(Vector, ImmediateShiftsAndShuffles) {
     for (unsigned i = 0; i < 4; ++i) z[i] = a[select >> 2 * i & 3];
     run(prepare_text("pshuf.32 f3,f1," + tail));
     ASSERT_EQ(std::memcmp(&core.v[3], z, 16), 0);
-    for (unsigned i = 0; i < 4; ++i) z[i] = (i < 2 ? a : b)[select >> 2 * i & 3];
+    for (unsigned i = 0; i < 4; ++i) z[i] = i < 2 ? a[select >> 2 * i & 3] : b[select >> 2 * i & 3];
     run(prepare_text("pshuf2.32 f3,f1,f2," + tail));
     ASSERT_EQ(std::memcmp(&core.v[3], z, 16), 0);
     std::memcpy(y, x, 16);
