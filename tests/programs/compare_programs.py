@@ -16,6 +16,7 @@ import json
 import os
 import shlex
 import shutil
+import stat
 import subprocess
 import sys
 import tempfile
@@ -109,12 +110,18 @@ def fixtures(busybox, folder):
 
 
 def left_behind(folder):
+    """Contents of the regular files below `folder`; of links the target, of anything else (a FIFO blocks its reader) the type."""
     files = {}
     for root, _, names in os.walk(folder):
         for name in names:
             path = os.path.join(root, name)
-            with open(path, 'rb') as data:
-                files[os.path.relpath(path, folder)] = data.read()
+            mode = os.lstat(path).st_mode
+            if stat.S_ISREG(mode):
+                with open(path, 'rb') as data:
+                    content = data.read()
+            else:
+                content = os.readlink(path) if stat.S_ISLNK(mode) else stat.S_IFMT(mode)
+            files[os.path.relpath(path, folder)] = content
     return files
 
 
