@@ -85,11 +85,14 @@ struct Mailbox {
   // written by the platform before reset
   uint64_t magic;            ///< kMailboxMagic
   uint64_t guest_ram_size;   ///< bytes
+  uint64_t device_begin, device_end;  ///< physical range in which devices answer; equal: none. Beyond it and RAM: #MC
   uint64_t heap_begin, heap_end;  ///< concealed memory free for the firmware
   uint64_t stack_top;
   Interpreter interpreter;
   uint32_t max_gear;
   uint64_t tsc_scale;        ///< guest TSC ticks per host cycle, 32.32 fixed point
+  // written by the platform before reset and during services
+  uint64_t attention_cycle;  ///< host cycle from which the platform wants Service::Attention; 0: never
   /// Bits of a page-table entry that forbid execution, among those that 32-bit paging leaves to the operating system (9..11);
   /// 0: none. With it the process personality has what a 64-bit kernel gives 32-bit programs by PAE's XD bit: fetch
   /// faults also carry the I/D flag then.

@@ -12,6 +12,8 @@ namespace chrysalis::fw {
 namespace {
 
 constexpr uint32_t kPageMask = isa::kPageSize - 1;
+/// Room that a block of one instruction may need: the instruction, the poll before it, the jump behind it.
+constexpr unsigned kLeastRoom = kMaxUopsPerInstruction + 8;
 
 /// Room for `count` objects, not initialized: touching megabytes at boot would be simulated, too.
 template <class T>
@@ -49,6 +51,7 @@ BlockCache::~BlockCache() {
 void BlockCache::clear() {
   next_uop_ = uops_;
   block_count_ = link_count_ = page_count_ = 0;
+  crossing_ = nullptr;
   for (unsigned i = 0; i < kBuckets; ++i) buckets_[i] = nullptr;
   for (unsigned i = 0; i < kPageCapacity; ++i) pages_[i] = Page{0, 0, nullptr};
   for (JumpEntry& entry : g_jumps) entry.eip = kNoJump;
@@ -154,20 +157,8 @@ void BlockCache::remap() {
   fetch_page_ = ~0u;
   for (JumpEntry& entry : g_jumps) entry.eip = kNoJump;
   // Links within a page hold: who got into the page came by a look-up, which checks the mapping.
-  for (unsigned i = 0; i < block_count_; ++i) {
-    Link* kept = nullptr;
-    for (Link* link = blocks_[i].incoming; link != nullptr;) {
-      Link* const next = link->next;
-      if (link->crosses) {
-        link->exit->target = g_unlinked;
-      } else {
-        link->next = kept;
-        kept = link;
-      }
-      link = next;
-    }
-    blocks_[i].incoming = kept;
-  }
+  for (Link* link = crossing_; link != nullptr; link = link->next_crossing) link->exit->target = g_unlinked;
+  crossing_ = nullptr;
 }
 
 // -- fetching ------------------------------------------------------------------------------------------------
@@ -198,19 +189,16 @@ bool BlockCache::fetch(uint32_t eip, Fetched& fetched, FetchFault& fault) {
   fetched.page[1] = fetched.page[0];
   const uint32_t offset = eip & kPageMask;
   const uint32_t in_first = static_cast<uint32_t>(isa::kPageSize) - offset;
-  uint8_t bytes[x86::kMaxInstructionLength];
-  uint32_t have = in_first < sizeof bytes ? in_first : static_cast<uint32_t>(sizeof bytes);
-  const volatile uint8_t* from = host::physical((uint64_t{fetched.page[0]} << isa::kPageShift) + offset);
-  for (uint32_t i = 0; i < have; ++i) bytes[i] = from[i];
-
-  x86::DecodeStatus status = x86::decode(std::span<const uint8_t>(bytes, have), fetched.inst);
-  if (status == x86::DecodeStatus::NeedMoreBytes && have < sizeof bytes) {
-    const uint32_t second = eip + in_first;
-    if (!translate(second, fetched.page[1], fault)) return false;
-    from = host::physical(uint64_t{fetched.page[1]} << isa::kPageShift);
-    for (uint32_t i = have; i < sizeof bytes; ++i) bytes[i] = from[i - have];
-    have = sizeof bytes;
-    status = x86::decode(std::span<const uint8_t>(bytes, have), fetched.inst);
+  const uint32_t have = in_first < x86::kMaxInstructionLength ? in_first : x86::kMaxInstructionLength;
+  // Nobody writes guest memory while it is decoded.
+  const uint8_t* from = const_cast<const uint8_t*>(host::physical((uint64_t{fetched.page[0]} << isa::kPageShift) + offset));
+  x86::DecodeStatus status = x86::decode(std::span<const uint8_t>(from, have), fetched.inst);
+  if (status == x86::DecodeStatus::NeedMoreBytes && have < x86::kMaxInstructionLength) {
+    if (!translate(eip + in_first, fetched.page[1], fault)) return false;
+    const uint8_t* const rest = const_cast<const uint8_t*>(host::physical(uint64_t{fetched.page[1]} << isa::kPageShift));
+    uint8_t bytes[x86::kMaxInstructionLength];
+    for (uint32_t i = 0; i < sizeof bytes; ++i) bytes[i] = i < have ? from[i] : rest[i - have];
+    status = x86::decode(std::span<const uint8_t>(bytes), fetched.inst);
   }
   code_.clear();
   fetched.unsupported = false;
@@ -255,7 +243,7 @@ Block* BlockCache::find(uint32_t eip, Uop* from, FetchFault& fault) {
     }
   }
   if (found == nullptr) {
-    if (next_uop_ + kMaxUopsPerInstruction + 8 > uops_ + kUopCapacity || block_count_ == kBlockCapacity ||
+    if (next_uop_ + kLeastRoom > uops_ + kUopCapacity || block_count_ == kBlockCapacity ||
         link_count_ == kLinkCapacity || page_count_ + 2 > kPageCapacity / 2) {
       clear();
       count(Counter::CacheFlushes);
@@ -275,7 +263,8 @@ void BlockCache::link(Uop* exit, Block& target) {
   const bool crosses = source->page[0] != source->page[1] || target.page[0] != target.page[1] ||
                        ((source->eip ^ target.eip) >> isa::kPageShift) != 0;
   Link& node = links_[link_count_++];
-  node = Link{exit, target.incoming, crosses};
+  node = Link{exit, target.incoming, crosses ? crossing_ : nullptr};
+  if (crosses) crossing_ = &node;
   target.incoming = &node;
   exit->target = target.first;
   count(Counter::Links);
@@ -290,9 +279,10 @@ Block* BlockCache::build(uint32_t eip, FetchFault& fault) {
   uint32_t at = eip;
   unsigned instructions = 0;
   block.page[0] = block.page[1] = 0;
-  while (!ended && instructions < kMaxBlockInstructions && out.next + kMaxUopsPerInstruction + 8 <= out.end) {
+  // There is room for the first instruction (find() sees to it): a block without any would only jump to itself.
+  while (!ended && instructions < kMaxBlockInstructions && (instructions == 0 || out.next + kLeastRoom <= out.end)) {
     if (instructions != 0 && ((at ^ eip) >> isa::kPageShift) != 0) break;
-    Fetched fetched;
+    Fetched& fetched = fetched_;
     FetchFault here;
     if (!fetch(at, fetched, here)) {
       if (instructions != 0) break;  // raised when control really comes there
@@ -306,7 +296,7 @@ Block* BlockCache::build(uint32_t eip, FetchFault& fault) {
     if (instructions == 0) block.page[0] = fetched.page[0];
     block.page[1] = fetched.page[1];
     const uint32_t next = at + fetched.length;
-    const Converted converted = convert(code_, at, next, form_, false, out);
+    const Converted converted = convert(code_, at, next, form_, {}, out);
     loops |= converted.leaves;
     ended = converted.ends_block;
     at = next;

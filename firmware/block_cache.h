@@ -22,11 +22,11 @@ inline constexpr unsigned kBlockCapacity = 1u << 14;
 inline constexpr unsigned kLinkCapacity = 1u << 16;
 inline constexpr unsigned kPageCapacity = 1u << 11;
 
-/// An exit that leads to a block.
+/// An exit that leads, or led, to a block. Undoing a link that has been undone or redirected since costs time only.
 struct Link {
   Uop* exit;
-  Link* next;
-  bool crosses;  ///< to another page: holds only as long as the page tables stay
+  Link* next;           ///< of the same block
+  Link* next_crossing;  ///< of those to another page, which hold only as long as the page tables stay
 };
 
 struct Block {
@@ -124,9 +124,11 @@ class BlockCache {
   unsigned block_count_ = 0;
   Link* links_;
   unsigned link_count_ = 0;
+  Link* crossing_ = nullptr;
   Block** buckets_;
   Page* pages_;
   unsigned page_count_ = 0;
+  Fetched fetched_;  ///< by build(): not set up anew for each instruction
   x86::LiftOptions options_;
   uint32_t key_ = 0;
   uint32_t generation_ = 1;

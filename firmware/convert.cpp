@@ -25,9 +25,11 @@ struct ValueState {
   uint16_t last_use;  ///< index of the last operation that reads it
   uint16_t uses;
   uint16_t operand;   ///< slot that holds it; kNever while it has none
+  uint16_t fold;      ///< foldable_set(), once asked for; kUnknown before
   bool is_constant;
   int64_t constant;
 };
+constexpr uint16_t kUnknown = 0xfffe;
 
 // One instruction is converted at a time; tables of this size have no place on the firmware's stack.
 ValueState g_values[kMaxValues];
@@ -37,15 +39,16 @@ uint16_t plain_code(Op op, unsigned width = 64) { return uop_code(op, plain_widt
 
 class Converter {
  public:
-  Converter(const ir::Code& code, uint32_t eip, uint32_t next_eip, UopForm form, bool commit_stores, UopBuffer& out)
-      : code_(code), eip_(eip), next_eip_(next_eip), form_(form), commit_stores_(commit_stores), out_(out), first_(out.next) {}
+  Converter(const ir::Code& code, uint32_t eip, uint32_t next_eip, UopForm form, const ConvertOptions& options, UopBuffer& out)
+      : code_(code), insts_(code.insts.data()), count_(static_cast<unsigned>(code.insts.size())), eip_(eip), next_eip_(next_eip),
+        form_(form), options_(options), out_(out), first_(out.next) {}
 
   Converted run();
 
  private:
   bool direct() const { return form_ == UopForm::Direct; }
-  const Inst& inst(unsigned i) const { return code_.insts[i]; }
-  unsigned count() const { return static_cast<unsigned>(code_.insts.size()); }
+  const Inst& inst(unsigned i) const { return insts_[i]; }
+  unsigned count() const { return count_; }
   static ValueState& value(ValueId v) { return g_values[v]; }
 
   void examine();
@@ -60,6 +63,7 @@ class Converter {
 
   bool overwritten_before_last_use(unsigned i, GuestReg reg, ValueId v) const;
   unsigned foldable_set(unsigned i, ValueId v) const;
+  unsigned look_for_set(unsigned i, ValueId v) const;
   uint16_t destination(unsigned i, ValueId v);
   uint16_t source(ValueId v);
   bool constant_of(ValueId v, int64_t& constant) const;
@@ -70,13 +74,14 @@ class Converter {
   Uop& append_constant(uint16_t d, uint64_t constant);
   void append_copy(uint16_t d, uint16_t a);
   void finish(bool falls_through);
-  bool repeats() const;
   bool keeps_mode(const Inst& set) const;
 
   const ir::Code& code_;
+  const Inst* const insts_;  ///< code_'s, without the division that its size takes
+  const unsigned count_;
   const uint32_t eip_, next_eip_;
   const UopForm form_;
-  const bool commit_stores_;
+  const ConvertOptions options_;
   UopBuffer& out_;
   Uop* const first_;
   uint16_t next_temp_ = 0;
@@ -85,6 +90,8 @@ class Converter {
   Uop* to_next_[8];             ///< exits inside the instruction that go to the one after it
   unsigned to_next_count_ = 0;
   bool changes_mode_ = false;
+  bool repeats_ = false;        ///< a string operation under REP, which goes back to its own first micro-operation
+  uint8_t sets_[static_cast<unsigned>(GuestReg::kCount)] = {};  ///< SetRegs of each register
   Converted result_{};
 };
 
@@ -100,25 +107,32 @@ bool Converter::keeps_mode(const Inst& set) const {
 
 /// Fills g_values: definitions and uses.
 void Converter::examine() {
-  for (unsigned v = 0; v < code_.next_value; ++v) g_values[v] = ValueState{kNever, 0, 0, kNever, false, 0};
-  for (unsigned i = 0; i < count(); ++i) {
+  const unsigned n = count();
+  for (unsigned i = 0; i < n; ++i) {
     const Inst& op = inst(i);
+    const ir::OpInfo& row = ir::info(op.op);
     g_set_done[i] = 0;
-    for (const ValueId v : op.src) {
-      if (v == ir::kNoValue) continue;
-      value(v).last_use = static_cast<uint16_t>(i);
-      ++value(v).uses;
+    for (unsigned k = 0; k < row.sources; ++k) {
+      if (op.src[k] == ir::kNoValue) continue;
+      ValueState& read = value(op.src[k]);
+      read.last_use = static_cast<uint16_t>(i);
+      ++read.uses;
     }
-    if (op.value != ir::kNoValue) value(op.value).def = static_cast<uint16_t>(i);
-    if (op.flags != ir::kNoValue) value(op.flags).def = static_cast<uint16_t>(i);
-    if (op.op == Op::Const) {
-      value(op.value).is_constant = true;
-      value(op.value).constant = op.imm;
+    // A value's definition comes before its uses.
+    const ValueState made{static_cast<uint16_t>(i), 0, 0, kNever, kUnknown, op.op == Op::Const, op.imm};
+    if (op.value != ir::kNoValue) value(op.value) = made;
+    if (op.flags != ir::kNoValue) value(op.flags) = made;
+    if (op.op == Op::SetReg) {
+      ++sets_[op.aux];
+      if (op.aux >= static_cast<unsigned>(GuestReg::SysFlags)) changes_mode_ |= !keeps_mode(op);
+    } else if ((row.effects & (ir::kExit | ir::kHelper)) != 0) {
+      if (op.op == Op::Helper && static_cast<x86::HelperId>(op.imm) == x86::HelperId::LoadSegment) changes_mode_ = true;
+      if (op.op == Op::ExitInd) result_.leaves = true;
+      if (op.op == Op::Exit || op.op == Op::ExitIf) {
+        if (static_cast<uint32_t>(op.imm) <= eip_) result_.leaves = true;
+        if (static_cast<ir::ExitKind>(op.aux) == ir::ExitKind::Repeat) repeats_ = true;
+      }
     }
-    if (op.op == Op::SetReg && op.aux >= static_cast<unsigned>(GuestReg::SysFlags)) changes_mode_ |= !keeps_mode(op);
-    if (op.op == Op::Helper && static_cast<x86::HelperId>(op.imm) == x86::HelperId::LoadSegment) changes_mode_ = true;
-    if (op.op == Op::ExitInd) result_.leaves = true;
-    if ((op.op == Op::Exit || op.op == Op::ExitIf) && static_cast<uint32_t>(op.imm) <= eip_) result_.leaves = true;
   }
 }
 
@@ -182,13 +196,16 @@ bool Converter::overwritten_before_last_use(unsigned i, GuestReg reg, ValueId v)
 /// Index of the SetReg that `v`, made at operation i, can be written for at once; kNever if there is none.
 /// Nothing in between may leave, fault, or look at the register.
 unsigned Converter::foldable_set(unsigned i, ValueId v) const {
+  if (value(v).fold == kUnknown) value(v).fold = static_cast<uint16_t>(look_for_set(i, v));
+  return value(v).fold;
+}
+
+unsigned Converter::look_for_set(unsigned i, ValueId v) const {
   for (unsigned k = i + 1; k <= value(v).last_use; ++k) {
     const Inst& set = inst(k);
     if (set.op != Op::SetReg || set.src[0] != v) continue;
     const uint16_t target = static_cast<uint16_t>(set.aux * 8);
-    for (unsigned j = 0; j < count(); ++j) {
-      if (j != k && inst(j).op == Op::SetReg && inst(j).aux == set.aux) return kNever;
-    }
+    if (sets_[set.aux] > 1) return kNever;
     for (unsigned j = i + 1; j < k; ++j) {
       const Inst& op = inst(j);
       if ((ir::info(op.op).effects & (ir::kMayFault | ir::kExit | ir::kHelper)) != 0) return kNever;
@@ -270,6 +287,10 @@ bool Converter::fuse_load(unsigned i) {
   const Inst& op = inst(k);
   if (!loads_well(op.op) || op.width != 32) return false;
   if (op.src[1] != load.value && !(commutes(op.op) && op.src[0] == load.value)) return false;
+  // delivery() looks ahead of the operations in between: they must not look at the flags.
+  for (unsigned j = i + 1; j < k; ++j) {
+    if (inst(j).op == Op::GetReg && static_cast<GuestReg>(inst(j).aux) == GuestReg::Flags) return false;
+  }
   if (!delivery(k)) return false;
   const ValueId other = op.src[1] == load.value ? op.src[0] : op.src[1];
   // A constant would have to be put into a temporary between the load and its use.
@@ -491,7 +512,7 @@ void Converter::convert_exit(unsigned i) {
     u->e = static_cast<uint16_t>(op.cond);
   }
   if (repeat) {
-    u->target = first_;
+    if (!options_.leave_repeat) u->target = first_;
   } else if (target == next_eip_ && to_next_count_ < sizeof(to_next_) / sizeof(to_next_[0])) {
     to_next_[to_next_count_++] = u;
   }
@@ -592,16 +613,8 @@ void Converter::finish(bool falls_through) {
   }
 }
 
-/// True for a string operation under REP, which goes back to its own first micro-operation.
-bool Converter::repeats() const {
-  for (const Inst& op : code_.insts) {
-    if ((op.op == Op::Exit || op.op == Op::ExitIf) && static_cast<ir::ExitKind>(op.aux) == ir::ExitKind::Repeat) return true;
-  }
-  return false;
-}
-
 Converted Converter::run() {
-  if (code_.next_value > kMaxValues || code_.insts.size() > kMaxUopsPerInstruction) panic("an instruction's IR is too long", eip_);
+  if (code_.next_value > kMaxValues || count() > kMaxUopsPerInstruction) panic("an instruction's IR is too long", eip_);
   examine();
   unsigned n = count();
   bool falls_through = true;
@@ -614,10 +627,10 @@ Converted Converter::run() {
       --n;
     }
   }
-  if (repeats()) append_poll(eip_, form_, out_);
+  if (repeats_) append_poll(eip_, form_, out_);
   for (unsigned i = 0; i < n; ++i) {
     convert_operation(i);
-    if (commit_stores_ && inst(i).op == Op::Store) append(static_cast<uint16_t>(kUopCommit));
+    if (options_.commit_stores && inst(i).op == Op::Store) append(static_cast<uint16_t>(kUopCommit));
   }
   if (pending_lea_ != kNever || pending_load_ != kNever) panic("an operation was left behind", eip_);
   finish(falls_through);
@@ -634,8 +647,8 @@ Uop& append_single(uint16_t code, UopForm form, UopBuffer& out) {
 
 }  // namespace
 
-Converted convert(const ir::Code& code, uint32_t eip, uint32_t next_eip, UopForm form, bool commit_stores, UopBuffer& out) {
-  return Converter(code, eip, next_eip, form, commit_stores, out).run();
+Converted convert(const ir::Code& code, uint32_t eip, uint32_t next_eip, UopForm form, const ConvertOptions& options, UopBuffer& out) {
+  return Converter(code, eip, next_eip, form, options, out).run();
 }
 
 void append_jump(uint32_t target, UopForm form, UopBuffer& out) {

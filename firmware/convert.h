@@ -23,6 +23,12 @@ struct UopBuffer {
 /// Enough room for any one instruction, with what the block adds around it.
 inline constexpr unsigned kMaxUopsPerInstruction = 512;
 
+/// What an instruction that is executed on its own may need.
+struct ConvertOptions {
+  bool commit_stores = false;  ///< each guest store is released at once: more of them than can be gated
+  bool leave_repeat = false;   ///< the interpreter is left after each iteration under REP: single-stepping
+};
+
 /// An instruction that may change what lifting assumes, or set TF, ends with a return to the monitor.
 struct Converted {
   bool ends_block;      ///< control never goes on to the following micro-operation
@@ -37,8 +43,7 @@ struct Converted {
 ///         guest registers only after everything in it that can fault. A final exit to `next_eip` becomes
 ///         falling through.
 /// Errors: none; operations that the interpreters do not know end in Panic: a bug of the lifter.
-/// With `commit_stores` each guest store is released at once: for instructions with more stores than can be gated.
-Converted convert(const ir::Code& code, uint32_t eip, uint32_t next_eip, UopForm form, bool commit_stores, UopBuffer& out);
+Converted convert(const ir::Code& code, uint32_t eip, uint32_t next_eip, UopForm form, const ConvertOptions& options, UopBuffer& out);
 
 /// Appends an exit to `target` that counts no instruction.
 void append_jump(uint32_t target, UopForm form, UopBuffer& out);

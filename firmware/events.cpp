@@ -9,8 +9,6 @@ namespace {
 
 constexpr uint8_t kPageFault = 14, kMachineCheck = 18;
 
-uint64_t page_count_of_ram() { return host::mailbox().guest_ram_size >> isa::kPageShift; }
-
 }  // namespace
 
 Monitor::Resume Monitor::event() {
@@ -28,7 +26,7 @@ Monitor::Resume Monitor::event() {
       count(Counter::StoreBufferSteps);
       abandon(Pending::StepCommitting);
       return Resume::Abandon;
-    // Page tables that point to where no memory is.
+    // The page tables lead to where the firmware expects memory or a device, and there is none.
     case isa::Cause::ConcealedAccess:
     case isa::Cause::BusError: return exception(kMachineCheck, 0);
     case isa::Cause::Interrupt:
@@ -61,30 +59,37 @@ Monitor::Resume Monitor::page_fault(uint32_t address, uint32_t error_code) {
   return resume;
 }
 
-void Monitor::fill_tlb(uint32_t address, uint64_t physical_page, bool user, bool writable, bool dirty) {
+/// Writes the entry for a page that the page tables allow; #MC if nothing is there.
+Monitor::Resume Monitor::fill_tlb(uint32_t address, const Translation& found) {
   isa::TlbEntry entry;
   entry.virtual_page = address >> isa::kPageShift;
-  entry.physical_page = physical_page;
-  entry.flags = isa::kTlbValid | (user ? isa::kTlbUser : 0u) | (writable ? isa::kTlbWritable : 0u) | (dirty ? isa::kTlbDirty : 0u);
-  if (physical_page >= page_count_of_ram()) {
-    entry.flags |= isa::kTlbDevice;
-  } else {
-    entry.granules = cache_.granules(static_cast<uint32_t>(physical_page));
+  entry.physical_page = found.physical_page;
+  entry.flags = isa::kTlbValid | (found.user ? isa::kTlbUser : 0u) | (found.writable ? isa::kTlbWritable : 0u) |
+                (found.dirty ? isa::kTlbDirty : 0u);
+  const Mailbox& mailbox = host::mailbox();
+  const uint64_t begin = found.physical_page << isa::kPageShift, end = begin + isa::kPageSize;
+  if (end <= mailbox.guest_ram_size) {
+    const auto page = static_cast<uint32_t>(found.physical_page);
+    entry.granules = cache_.granules(page);
     if (entry.granules != 0) {
       entry.flags |= isa::kTlbTranslated;
       count(Counter::TlbFillsTranslated);
     }
-    if (writable && dirty) cache_.note_writable(static_cast<uint32_t>(physical_page));
+    if (found.writable && found.dirty) cache_.note_writable(page);
+  } else if (begin >= mailbox.device_begin && end <= mailbox.device_end) {
+    entry.flags |= isa::kTlbDevice;
+  } else {
+    return exception(kMachineCheck, 0);
   }
   host::tlb_write(entry);
+  return Resume::Repeat;
 }
 
 Monitor::Resume Monitor::tlb_miss(uint32_t address, bool write) {
   const Translation found = walk(address, write ? Access::Write : Access::Read, user_mode());
   if (!found.ok) return page_fault(address, found.error);
   count(Counter::TlbFills);
-  fill_tlb(address, found.physical_page, found.user, found.writable, found.dirty);
-  return Resume::Repeat;
+  return fill_tlb(address, found);
 }
 
 /// The entry forbids what was tried. Either the page tables do as well: #PF. Or they have changed to allow more
@@ -95,8 +100,7 @@ Monitor::Resume Monitor::guest_fault(uint32_t address, uint64_t info) {
   if (!found.ok) return page_fault(address, found.error);
   if ((info & isa::kInfoClean) != 0) count(Counter::DirtyFaults);
   host::tlb_flush_page(address);
-  fill_tlb(address, found.physical_page, found.user, found.writable, found.dirty);
-  abandon(Pending::Nothing);
+  if (fill_tlb(address, found) == Resume::Repeat) abandon(Pending::Nothing);
   return Resume::Abandon;
 }
 

@@ -131,6 +131,19 @@ constexpr bool any_width(Op op) {
   return op == Op::InsertL8 || op == Op::InsertH8 || op == Op::InsertL16 || op == Op::ExtractH;
 }
 
+constexpr uint8_t kNoRow = 0xff;
+/// Row of kAlu by uop_code().
+constexpr auto kAluIndex = [] {
+  std::array<uint8_t, kUopCount> index{};
+  for (uint8_t& row : index) row = kNoRow;
+  for (uint8_t row = 0; row < sizeof kAlu / sizeof kAlu[0]; ++row) {
+    for (const unsigned width : {8u, 16u, 32u, 64u}) {
+      if (width == kAlu[row].width || any_width(kAlu[row].op)) index[uop_code(kAlu[row].op, width)] = row;
+    }
+  }
+  return index;
+}();
+
 // -- memory ----------------------------------------------------------------------------------------------
 
 template <Address form>
@@ -286,10 +299,8 @@ constexpr std::array<FormPair, kConds> kExitIf = exit_table(std::make_integer_se
 }  // namespace
 
 FormPair find_alu(Op op, unsigned width, Deliver deliver, bool immediate) {
-  for (const AluRow& row : kAlu) {
-    if (row.op == op && (row.width == width || any_width(op))) return row.forms.form[static_cast<unsigned>(deliver)][immediate];
-  }
-  return {};
+  const uint8_t row = kAluIndex[uop_code(op, width)];
+  return row == kNoRow ? FormPair{} : kAlu[row].forms.form[static_cast<unsigned>(deliver)][immediate];
 }
 
 FormPair find_alu_load(Op op, Deliver deliver, Address address) {

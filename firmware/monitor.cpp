@@ -39,6 +39,8 @@ Monitor::Monitor()
   if (form_ == UopForm::Direct) g_unlinked[0].run = find_plain(kUopUnlinked);
   else g_unlinked[0].code = kUopUnlinked;
   scratch(base()).zero = 0;
+  // The interpreters execute in order and speculate on nothing: they may talk to devices.
+  host::write_special<isa::Special::Iomode>(1);
 }
 
 void Monitor::loop() {
@@ -98,7 +100,7 @@ void Monitor::step() {
   count(Counter::Steps);
   UopBuffer out{step_, step_ + sizeof step_ / sizeof step_[0]};
   const uint32_t next = eip + fetched.length;
-  if (!convert(cache_.lifted(), eip, next, form_, committing, out).ends_block) append_jump(next, form_, out);
+  if (!convert(cache_.lifted(), eip, next, form_, {committing, traps}, out).ends_block) append_jump(next, form_, out);
   run_(step_, base());
   left();
   // SDM Vol. 3, 17.3.1.4: a single-step trap follows the instruction; TF counts as it was before. An
@@ -155,6 +157,7 @@ void Monitor::call_platform(Service service) {
   mailbox.reply = 0;
   mailbox.invalid_count = 0;
   host::platform(service);
+  host::write_special<isa::Special::TimerCompare>(mailbox.attention_cycle);
   const uint32_t reply = mailbox.reply;
   if ((reply & kReplyStop) != 0) stopped_ = true;
   if ((reply & kReplyInvalidateAll) != 0) {

@@ -9,6 +9,7 @@
 
 #include "firmware/block_cache.h"
 #include "firmware/host.h"
+#include "firmware/paging.h"
 #include "firmware/uop.h"
 
 namespace chrysalis::fw {
@@ -54,7 +55,7 @@ class Monitor {
   Resume guest_fault(uint32_t address, uint64_t info);
   Resume translated_write(uint32_t address, uint64_t info);
   Resume page_fault(uint32_t address, uint32_t error_code);
-  void fill_tlb(uint32_t address, uint64_t physical_page, bool user, bool writable, bool dirty);
+  Resume fill_tlb(uint32_t address, const Translation& found);
   Resume exception(uint8_t vector, uint32_t error_code);
 
   GuestContext& context() { return host::mailbox().context; }

@@ -213,9 +213,11 @@ class Assembler {
 
   Assembly run() {
     if ((out_.base & 3) != 0) error(1, "the base address is not a multiple of 4");
-    // Sizes grow monotonically: once a target needs a literal word, it keeps it. So this ends.
+    // Molecules only grow: once a target needs a literal word, it keeps it. Directives may depend on labels in
+    // circles, though.
     bool changed = out_.ok();
-    while (changed) changed = pass(false);
+    for (unsigned passes = 0; changed && passes < kMaxPasses; ++passes) changed = pass(false);
+    if (changed) error(1, "labels and the sizes that depend on them do not settle");
     if (out_.ok()) pass(true);
     for (const auto& [name, value] : constants_) out_.symbols.emplace(name, value);
     return std::move(out_);
@@ -291,7 +293,7 @@ class Assembler {
       statement.address = here;
       try {
         if (!statement.label.empty()) {
-          define(statement.label, final);
+          define(statement.label);
           uint64_t& value = out_.symbols[statement.label];
           changed |= value != here;
           value = here;
@@ -307,8 +309,9 @@ class Assembler {
     return changed;
   }
 
-  void define(const std::string& name, bool final) {
-    if (!defined_.emplace(name, 0).second && final) fail(quoted(name) + " is defined twice");
+  /// Fails for a second definition, so that the first one counts.
+  void define(const std::string& name) {
+    if (!defined_.emplace(name, 0).second) fail(quoted(name) + " is defined twice");
   }
 
   void directive(const Statement& statement, uint64_t here, bool final) {
@@ -318,7 +321,7 @@ class Assembler {
       const std::string symbol(in.name());
       if (symbol.empty()) fail(".equ needs a name");
       in.expect(",");
-      define(symbol, final);
+      define(symbol);
       constants_[symbol] = static_cast<uint64_t>(in.expression().value);
     } else if (name == ".org" || name == ".zero" || name == ".align") {
       const int64_t value = in.expression().value;
@@ -501,6 +504,7 @@ class Assembler {
     if (by_mode && !have_register) atom.mode = Mode::Short;
   }
 
+  static constexpr unsigned kMaxPasses = 200;
   static constexpr uint64_t kMaxBytes = 64u << 20;
 
   Assembly out_;

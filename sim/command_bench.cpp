@@ -33,6 +33,7 @@ struct Row {
 Row measure(const RunRequest& request) {
   int ends[2];
   if (pipe(ends) != 0) throw std::runtime_error(std::strerror(errno));
+  std::fflush(stdout);  // what is still buffered would be written by both processes
   const pid_t child = fork();
   if (child < 0) throw std::runtime_error(std::strerror(errno));
   if (child == 0) {

@@ -66,8 +66,10 @@ Command add_run_command(CLI::App& app, const GuestCommand& guest) {
   command->add_option("--stats", options->statistics, "write statistics to FILE: .json, .txt (gem5 layout) or .sqlite; repeatable")
       ->type_name("FILE")->allow_extra_args(false);
   command->add_option("--outdir", options->outdir, "write statistics, effective configuration and manifest into DIR")->type_name("DIR");
-  command->add_option("--max-instructions", options->max_instructions, "stop after N x86 instructions")->type_name("N");
-  command->add_option("--max-cycles", options->max_cycles, "stop after N host cycles")->type_name("N");
+  command->add_option("--max-instructions", options->max_instructions, "stop after N x86 instructions")
+      ->check(CLI::NonNegativeNumber)->type_name("N");
+  command->add_option("--max-cycles", options->max_cycles, "stop after N host cycles")
+      ->check(CLI::NonNegativeNumber)->type_name("N");
   return {command, [options, &guest] { return run(*options, guest); }};
 }
 

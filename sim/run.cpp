@@ -76,8 +76,11 @@ RunResult run_program(const RunRequest& request) {
   uint64_t idle = 0;
   const auto service = [&](fw::Service kind, uint64_t cycle) {
     switch (kind) {
-      case fw::Service::GuestException: {
-        const ServiceResult outcome = process.on_service(mailbox, cycle);
+      case fw::Service::GuestException:
+      case fw::Service::Attention: {
+        const ServiceResult outcome =
+            kind == fw::Service::Attention ? process.on_timer(mailbox, cycle) : process.on_service(mailbox, cycle);
+        mailbox.attention_cycle = process.next_timer().value_or(0);
         idle += outcome.idle_cycles;
         if (outcome.kind == ServiceResult::Kind::Continue) return true;
         result.exit_code = outcome.exit_code();
@@ -97,7 +100,6 @@ RunResult run_program(const RunRequest& request) {
         result.message = "the firmware stopped: " + diagnostic_text(*engine);
         return false;
       case fw::Service::UnsupportedInstruction:  // counted by the firmware
-      case fw::Service::Attention:
         return true;
     }
     result.exit_code = kExitInternal;

@@ -446,6 +446,9 @@ class Generator {
     set_hoist_limit(op);
   }
 
+  /// Absolute addresses of data; a folded pointer that is none may stand behind a test that protects it.
+  static bool is_plausible(int64_t address) { return address >= 0 && address <= INT32_MAX; }
+
   /// A concealed load may pass an exit when an access near it, through the same base, does not come later.
   void set_hoist_limit(MachOp& op) {
     constexpr int64_t kNear = 4096;
@@ -456,7 +459,7 @@ class Generator {
     }
     const bool near = op.offset > -kNear && op.offset < kNear;
     int32_t first = kNeverHoist;
-    if (op.base == kNoValue) first = -1;
+    if (op.base == kNoValue) first = is_plausible(op.offset) ? -1 : kNeverHoist;
     else if (near) first = first_access_[op.base];
     if (op.base != kNoValue && near && first == kNeverHoist) first_access_[op.base] = static_cast<int32_t>(out_.ops.size());
     op.hoist_limit = row.has(isa::kLoad) ? first : kNeverHoist;

@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 
+#include "firmware/abi.h"
 #include "firmware/image/error.h"
 #include "firmware/image/program.h"
 #include "firmware/image/stubs.h"
@@ -116,13 +117,16 @@ class Builder {
   void add_data_segments() {
     for (const ElfSection& section : elf_.sections) {
       if (!section.allocated || section.executable || section.size == 0) continue;
+      const uint64_t begin = fw::kMailboxAddress + sizeof(fw::Mailbox);
+      if (section.address < begin || section.address > options_.code_base || section.size > options_.code_base - section.address) {
+        throw ImageError("section " + section.name + " lies outside the firmware's memory");
+      }
       data_end_ = std::max(data_end_, section.address + section.size);
       if (section.bytes.empty()) continue;  // concealed memory starts as zeros
       Segment segment{section.address, section.bytes};
       relocate(segment);
       image_.segments.push_back(std::move(segment));
     }
-    if (data_end_ > options_.code_base) throw ImageError("the firmware's data reach into the range of its host code");
     publish("fw_enter_translation_address", image_.enter_translation);
     publish("fw_leave_translation_address", image_.leave_translation);
   }

@@ -17,6 +17,7 @@ using ir::ValueId;
 using translator::Binding;
 
 constexpr unsigned kStackPointer = 2;
+constexpr uint32_t kFixedRegisters = 1u << 3 | 1u << 4;  // gp and tp, which nobody changes
 
 class Lifter {
  public:
@@ -37,13 +38,13 @@ class Lifter {
   }
 
  private:
-  /// Temporaries, flags registers, and every firmware register but gp and tp, which nobody changes.
+  /// Temporaries, flags registers, and every firmware register but gp and tp.
   static uint64_t allocatable() {
     uint64_t mask = 0;
     for (unsigned r = isa::kFirstFlagsReg; r <= isa::kLastFlagsReg; ++r) mask |= uint64_t{1} << r;
     for (unsigned r = isa::kFirstTemp; r <= isa::kLastTemp; ++r) mask |= uint64_t{1} << r;
     for (unsigned x = 1; x < 32; ++x) {
-      if (x != 3 && x != 4) mask |= uint64_t{1} << isa::firmware_register(x);
+      if (!(kFixedRegisters >> x & 1)) mask |= uint64_t{1} << isa::firmware_register(x);
     }
     return mask;
   }
@@ -147,6 +148,7 @@ class Lifter {
     if (rv.funct7 >= static_cast<unsigned>(Op::kCount)) fail(from, "unknown IR operation");
     const Op op = static_cast<Op>(rv.funct7);
     const ir::OpInfo& row = ir::info(op);
+    if (op == Op::Const || op == Op::CodeAddr || op == Op::SelectCc) fail(from, "IR operation with operands that no instruction has");
     if (row.effects & (ir::kExit | ir::kHelper | ir::kReadsState | ir::kWritesState)) fail(from, "IR operation not available to firmware");
     const bool wants_flags = rv.funct3 & 4;
     const bool reads_rd = rv.format == RvFormat::Custom1;
@@ -206,6 +208,9 @@ class Lifter {
     }
     const bool needs_number = id == ir::IntrinsicId::Commit || id == ir::IntrinsicId::ReadSpecial || id == ir::IntrinsicId::WriteSpecial;
     if (needs_number && rv.funct3 == 0 && fields[0] != 0) fail(from, "the first operand must be a number (funct3 1 or 2)");
+    const bool special = id == ir::IntrinsicId::ReadSpecial || id == ir::IntrinsicId::WriteSpecial;
+    if (special && fields[0] + (rv.funct3 > 1 ? 32 : 0) >= isa::kSpecials) fail(from, "unknown special register");
+    if (rv.funct3 > 2) fail(from, "unknown form of a host operation");
     if (id == ir::IntrinsicId::Commit) region_.add_map({});
     if (row.effects & ir::kExit) {
       add_map(program_.live_at_exit(program_.blocks[block_], true));
@@ -338,7 +343,11 @@ class Lifter {
   void lift_block(const Block& block, uint32_t after) {
     function_ = block.function;
     block_ = static_cast<uint32_t>(&block - program_.blocks.data());
-    for (uint32_t i = block.first; i + 1 < block.first + block.count; ++i) lift_plain(program_.insts[i]);
+    for (uint32_t i = block.first; i < block.first + block.count; ++i) {
+      const ProgramInst& inst = program_.insts[i];
+      if (register_use(inst.rv).writes & kFixedRegisters) fail(inst, "gp or tp changes");
+      if (i + 1 < block.first + block.count) lift_plain(inst);
+    }
     const ProgramInst& last = program_.last(block);
     if (last.rv.format == RvFormat::Illegal) fail(last, "an instruction that the builder does not know");
     lift_last(block, last, after);

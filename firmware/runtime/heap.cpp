@@ -65,6 +65,10 @@ void release(void* pointer) {
 
 void* operator new(size_t size) { return chrysalis::fw::allocate(size); }
 void* operator new[](size_t size) { return chrysalis::fw::allocate(size); }
+// std::stable_sort asks so for its buffer. There is memory, or the run ends.
+const std::nothrow_t std::nothrow{};
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return chrysalis::fw::allocate(size); }
+void operator delete(void* pointer, const std::nothrow_t&) noexcept { chrysalis::fw::release(pointer); }
 void operator delete(void* pointer) noexcept { chrysalis::fw::release(pointer); }
 void operator delete[](void* pointer) noexcept { chrysalis::fw::release(pointer); }
 void operator delete(void* pointer, size_t) noexcept { chrysalis::fw::release(pointer); }

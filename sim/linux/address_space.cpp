@@ -416,6 +416,15 @@ Fault AddressSpace::install(Area& area, uint32_t address, Access access, uint32_
     return Fault::None;
   }
   if (area.object != nullptr && !area.object->contains(index)) return Fault::BeyondFile;
+  if (area.object != nullptr && (area.prot & PROT_WRITE) == 0) {
+    // Processes that run the same program share its pages, and the monitor what it made of them.
+    const Frame frame = area.object->shared_frame(index, false);
+    if (frame == kNoFrame) return Fault::OutOfMemory;
+    memory_.reference(frame);
+    map_entry(pte, frame, area, false);
+    ++resident_;
+    return Fault::None;
+  }
   const Frame frame = memory_.allocate();
   if (frame == kNoFrame) return Fault::OutOfMemory;
   if (area.object != nullptr) area.object->read_page(index, memory_.page(frame));

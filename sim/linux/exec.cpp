@@ -34,7 +34,7 @@ constexpr uint32_t kAtMinSigStack = 51;
 /// What an execve() path leads to, once "#!" lines are followed.
 struct Program {
   HostFd file;
-  std::string host_path;
+  std::string guest_path;
   ElfImage image;
   HostFd interpreter_file;
   ElfImage interpreter;
@@ -96,7 +96,7 @@ int64_t find_program(Kernel& kernel, Task& task, const std::string& path, std::v
     next = std::string(text.substr(0, end));
     arguments->insert(arguments->begin(), next);
   }
-  program->host_path = kernel.file_system.guest_path(program->file.get());
+  program->guest_path = kernel.file_system.program_path(program->file.get());
   if (const ElfError error = read_elf(program->file.get(), &program->image); error.error != 0) return refuse(error, reason);
   const std::string& interpreter = program->image.interpreter;
   if (interpreter.empty()) return 0;
@@ -178,7 +178,7 @@ int64_t Kernel::execute(Task& task, const std::string& path, const std::string& 
   };
   const bool dynamic = !program.image.interpreter.empty();
   uint32_t bias = 0, interpreter_bias = 0;
-  if (map_image(program.file, program.image, dynamic ? kPieBase : 0, program.host_path, &bias) < 0) return no_memory();
+  if (map_image(program.file, program.image, dynamic ? kPieBase : 0, program.guest_path, &bias) < 0) return no_memory();
   if (dynamic && map_image(program.interpreter_file, program.interpreter, 0, program.image.interpreter, &interpreter_bias) < 0)
     return no_memory();
   if (space->add_trampoline() < 0) return no_memory();
@@ -255,7 +255,7 @@ int64_t Kernel::execute(Task& task, const std::string& path, const std::string& 
   task.clear_child_tid = 0;
   task.tls = {};
   task.name = std::filesystem::path(path).filename().string().substr(0, 15);
-  group.program = program.host_path;
+  group.program = program.guest_path;
   group.arguments = arguments;
 
   task.context = {};
@@ -273,6 +273,7 @@ int64_t Kernel::execute(Task& task, const std::string& path, const std::string& 
 
 std::optional<std::string> Kernel::load(fw::Mailbox& mailbox) {
   if (const auto error = file_system.open_sysroot()) return error;
+  file_system.set_program(config.program);
   // A guest's write to a closed pipe of the host must become the guest's SIGPIPE, not ours.
   signal(SIGPIPE, SIG_IGN);
   auto group = std::make_shared<Group>();

@@ -136,7 +136,8 @@ int64_t HostFile::seek(int64_t offset, int whence) {
 int64_t HostFile::stat(struct stat* status) { return host_result(fstat(fd_.get(), status)); }
 
 short HostFile::ready() {
-  pollfd request{fd_.get(), POLLIN | POLLOUT | POLLPRI | POLLRDHUP, 0};
+  constexpr short kAll = POLLIN | POLLOUT | POLLPRI | POLLRDHUP | POLLRDNORM | POLLRDBAND | POLLWRNORM | POLLWRBAND;
+  pollfd request{fd_.get(), kAll, 0};
   return poll(&request, 1, 0) > 0 ? request.revents : 0;
 }
 
@@ -234,17 +235,21 @@ short RandomFile::ready() { return POLLIN | POLLOUT; }
 
 // -- Pipes and events --------------------------------------------------------------------------------
 
-PipeFile::PipeFile(std::shared_ptr<Pipe> pipe, bool writing, uint64_t inode)
-    : pipe_(std::move(pipe)), writing_(writing), inode_(inode) {
-  ++(writing_ ? pipe_->writers : pipe_->readers);
-  flags = writing_ ? O_WRONLY : O_RDONLY;
+PipeFile::PipeFile(std::shared_ptr<Pipe> pipe, int access, uint64_t inode)
+    : pipe_(std::move(pipe)), reads_(access != O_WRONLY), writes_(access != O_RDONLY), inode_(inode) {
+  flags = access;
+  if (reads_) ++pipe_->readers, ++pipe_->readers_ever;
+  if (writes_) ++pipe_->writers, ++pipe_->writers_ever;
 }
 
-PipeFile::~PipeFile() { --(writing_ ? pipe_->writers : pipe_->readers); }
+PipeFile::~PipeFile() {
+  if (reads_) --pipe_->readers;
+  if (writes_) --pipe_->writers;
+}
 
 int64_t PipeFile::read(std::span<const iovec> to, std::optional<int64_t> offset) {
   if (offset) return -ESPIPE;
-  if (writing_) return -EBADF;
+  if (!reads_) return -EBADF;
   const size_t wanted = total_size(to);
   if (wanted == 0) return 0;
   if (pipe_->bytes.empty()) {
@@ -266,7 +271,7 @@ int64_t PipeFile::read(std::span<const iovec> to, std::optional<int64_t> offset)
 
 int64_t PipeFile::write(std::span<const iovec> from, std::optional<int64_t> offset) {
   if (offset) return -ESPIPE;
-  if (!writing_) return -EBADF;
+  if (!writes_) return -EBADF;
   if (pipe_->readers == 0) return -EPIPE;
   const size_t wanted = total_size(from);
   if (wanted == 0) return 0;
@@ -290,11 +295,12 @@ int64_t PipeFile::stat(struct stat* status) {
 }
 
 short PipeFile::ready() {
-  if (writing_) {
-    if (pipe_->readers == 0) return POLLOUT | POLLERR;
-    return Pipe::kCapacity - pipe_->bytes.size() >= Pipe::kAtomic ? POLLOUT : 0;
-  }
-  return static_cast<short>((pipe_->bytes.empty() ? 0 : POLLIN) | (pipe_->writers == 0 ? POLLHUP : 0));
+  int events = 0;
+  if (writes_ && pipe_->readers == 0) events |= POLLOUT | POLLWRNORM | POLLERR;
+  if (writes_ && Pipe::kCapacity - pipe_->bytes.size() >= Pipe::kAtomic) events |= POLLOUT | POLLWRNORM;
+  if (reads_ && !pipe_->bytes.empty()) events |= POLLIN | POLLRDNORM;
+  if (reads_ && pipe_->writers == 0) events |= POLLHUP;
+  return static_cast<short>(events);
 }
 
 int64_t EventFile::read(std::span<const iovec> to, std::optional<int64_t>) {

@@ -162,12 +162,14 @@ struct Pipe {
   static constexpr size_t kAtomic = 4096;  ///< PIPE_BUF
   std::deque<uint8_t> bytes;
   unsigned readers = 0, writers = 0;
+  uint64_t readers_ever = 0, writers_ever = 0;  ///< ends opened so far: what the open() of a named pipe waits for
 };
 
-/// One end of a pipe between guest processes.
+/// One end of a pipe between guest processes; both ends of a named one, if opened so.
 class PipeFile : public File {
  public:
-  PipeFile(std::shared_ptr<Pipe> pipe, bool writing, uint64_t inode);
+  /// `access`: O_RDONLY, O_WRONLY or O_RDWR.
+  PipeFile(std::shared_ptr<Pipe> pipe, int access, uint64_t inode);
   ~PipeFile() override;
   int64_t read(std::span<const iovec> to, std::optional<int64_t> offset) override;
   /// Progress of a write that has to wait is kept by the caller, who passes the rest again.
@@ -178,7 +180,7 @@ class PipeFile : public File {
 
  private:
   std::shared_ptr<Pipe> pipe_;
-  bool writing_;
+  bool reads_, writes_;
   uint64_t inode_;
 };
 

@@ -19,6 +19,7 @@ namespace chrysalis::sim::kernel {
 namespace {
 
 constexpr int kMaxLinks = 40;
+constexpr std::string_view kProgramFolder = "/.program";
 
 std::vector<std::string> components_of(std::string_view path) {
   std::vector<std::string> result;
@@ -79,6 +80,21 @@ std::string FileSystem::guest_path(int host_fd) const {
   std::string_view path(name, static_cast<size_t>(size));
   if (root_.get() >= 0 && below(path, sysroot_)) path.remove_prefix(sysroot_.size());
   return path.empty() ? "/" : std::string(path);
+}
+
+void FileSystem::set_program(const std::string& program) {
+  char* canonical = realpath(program.c_str(), nullptr);
+  if (canonical == nullptr) return;  // its opening tells why
+  program_folder_ = canonical;
+  std::free(canonical);
+  program_folder_.resize(program_folder_.rfind('/'));
+}
+
+std::string FileSystem::program_path(int host_fd) const {
+  const std::string path = guest_path(host_fd);
+  const size_t slash = path.rfind('/');
+  if (slash == std::string::npos || inside_sysroot(host_fd) || path.substr(0, slash) != program_folder_) return path;
+  return std::string(kProgramFolder) + path.substr(slash);
 }
 
 int64_t FileSystem::current_directory(const Task& task, std::string* path) const {
@@ -144,6 +160,11 @@ Located FileSystem::locate(const Task& task, int directory, const std::string& p
   host.name = path;
   if (path[0] == '/') {
     host.directory = AT_FDCWD;
+    if (below(path, kProgramFolder)) {
+      host.name = program_folder_ + path.substr(kProgramFolder.size());
+      if (host.name.empty()) host.name = "/";
+      return host;
+    }
     if (root_.get() < 0) return host;
     Located inside = walk(-1, true, path, follow);
     if (inside.error == 0 && exists(inside.directory, inside.name)) return inside;
@@ -199,12 +220,42 @@ int64_t FileSystem::open(Task& task, int directory, const std::string& path, int
   }
   const Located at = locate(task, directory, path, (flags & O_NOFOLLOW) == 0 && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL));
   if (at.error != 0) return -at.error;
+  struct stat status;
+  if ((flags & O_PATH) == 0 && fstatat(at.directory, at.name.c_str(), &status, 0) == 0 && S_ISFIFO(status.st_mode)) {
+    const int mode_bits = (flags & O_ACCMODE) == O_RDONLY ? R_OK : (flags & O_ACCMODE) == O_WRONLY ? W_OK : R_OK | W_OK;
+    if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL)) return -EEXIST;
+    if (faccessat(at.directory, at.name.c_str(), mode_bits, AT_EACCESS) != 0) return -errno;
+    return open_fifo(task, status, flags, file);
+  }
   // Without a controlling terminal of its own the guest never gets the simulator's.
   const UmaskScope umask(task.fs->umask);
   HostFd fd(openat(at.directory, at.name.c_str(), flags | O_CLOEXEC | O_NOCTTY, mode));
   if (fd.get() < 0) return errno == EINTR ? kHostInterrupted : -errno;
   *file = std::make_shared<HostFile>(std::move(fd), flags);
   (*file)->path = guest_path((*file)->host_fd());
+  return 0;
+}
+
+int64_t FileSystem::open_fifo(Task& task, const struct stat& status, int flags, std::shared_ptr<File>* file) {
+  std::erase_if(fifos_, [](const auto& item) { return item.second.expired(); });
+  auto& slot = fifos_[{status.st_dev, status.st_ino}];
+  auto pipe = slot.lock();
+  if (pipe == nullptr) slot = pipe = std::make_shared<Pipe>();
+  const int access = flags & O_ACCMODE;
+  const bool writing = access == O_WRONLY;
+  Wait& wait = task.wait;
+  if (wait.opening == nullptr) {
+    if (writing && (flags & O_NONBLOCK) != 0 && pipe->readers == 0) return -ENXIO;
+    wait.opened_before = writing ? pipe->readers_ever : pipe->writers_ever;
+    wait.opening = std::make_shared<PipeFile>(pipe, access, status.st_ino);
+    wait.opening->flags |= flags & (O_NONBLOCK | O_APPEND);
+    ++kernel_.activity;
+  }
+  // Who holds both ends by O_RDWR waits for nobody.
+  const bool partner = access == O_RDWR || (writing ? pipe->readers > 0 || pipe->readers_ever > wait.opened_before
+                                               : pipe->writers > 0 || pipe->writers_ever > wait.opened_before);
+  if (!partner && (flags & O_NONBLOCK) == 0) return kBlock;
+  *file = std::move(wait.opening);
   return 0;
 }
 

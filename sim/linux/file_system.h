@@ -7,14 +7,22 @@
 //    exists in neither is created in the sysroot if its directory exists there, else on the host;
 //  - relative paths start where the working directory (or the descriptor) is: in the sysroot they stay in it.
 //
+// Named pipes connect guest processes only: their names are the host's, their content is ours, since waiting in the
+// host for another guest process would never end.
+//
+// The folder of the program that is run goes by the name /.program: where it lies on the host is not for the guest
+// to see (static glibc programs look at /proc/self/exe), or a copy elsewhere would take other cycles.
+//
 // Made by the personality instead of the host's: /dev/random, /dev/urandom, /dev/fd, /dev/stdin and its like,
 // and /proc.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sim/linux/file.h"
@@ -53,6 +61,11 @@ class FileSystem {
   /// The guest's name of the file open at `host_fd`, empty if it has none.
   std::string guest_path(int host_fd) const;
 
+  /// Names the folder of the host file `program` /.program from now on.
+  void set_program(const std::string& program);
+  /// What /proc/self/exe shows for a program open at `host_fd`.
+  std::string program_path(int host_fd) const;
+
   /// Whether `path` is one that the personality makes; `*text` is then its content, if it is a file.
   struct Virtual {
     enum class Kind { None, Missing, Text, Directory, Link, Random, Descriptor } kind = Kind::None;
@@ -63,6 +76,7 @@ class FileSystem {
   Virtual virtual_file(const Task& task, int directory, const std::string& path) const;
 
  private:
+  int64_t open_fifo(Task& task, const struct stat& status, int flags, std::shared_ptr<File>* file);
   Located walk(int start, bool absolute, const std::string& path, bool follow) const;
   bool inside_sysroot(int host_fd) const;
   Virtual proc_file(const Task& task, std::string_view rest) const;
@@ -70,7 +84,9 @@ class FileSystem {
 
   Kernel& kernel_;
   std::string sysroot_;  // canonical
+  std::string program_folder_;
   HostFd root_;
+  std::map<std::pair<dev_t, ino_t>, std::weak_ptr<Pipe>> fifos_;
 };
 
 }  // namespace chrysalis::sim::kernel

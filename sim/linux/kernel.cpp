@@ -133,6 +133,7 @@ void Kernel::release_vfork_parent(Group& group) {
 void Kernel::exit_thread(Task& task, int status) {
   if (task.exited) return;
   task.exited = true;
+  task.wait = Wait{};
   ++activity;
   if (&task == current) {
     task.group->cycles += now_ - running_since_;
@@ -279,7 +280,9 @@ ServiceResult Kernel::leave(fw::Mailbox& mailbox) {
     if (!sleep_until_event()) {
       if (program_status_) break;  // only children that wait for ever are left
       if (config.stop_requested != nullptr && config.stop_requested->load()) {
-        next = current;
+        // The platform ends the run; until then some process must be there.
+        const auto alive = std::find_if(tasks.begin(), tasks.end(), [](const auto& t) { return !t.second->exited; });
+        next = alive->second.get();
         break;
       }
       fail("every guest process waits for something that cannot happen any more");
@@ -495,7 +498,7 @@ void Kernel::finish_call(Task& task, int64_t result) {
     task.set(GuestReg::Eip, task.reg(GuestReg::Eip) - 2);
     return;
   }
-  task.wait.active = false;
+  task.wait = Wait{};
   if (result != kNoResult) task.set(GuestReg::Eax, static_cast<uint32_t>(result));
 }
 

@@ -14,7 +14,8 @@ namespace chrysalis::sim::kernel {
 
 /// A file or shared anonymous memory, by pages.
 ///
-/// Private mappings copy pages out of it; shared mappings use its frames, which it writes back.
+/// Writable private mappings copy pages out of it; others use its frames. What shared mappings change is written
+/// back.
 /// Frames handed out for writing count as dirty from then on.
 class MemoryObject {
  public:
@@ -32,7 +33,7 @@ class MemoryObject {
   bool contains(uint64_t index) const;
   /// Fills `page` (zeroed by the caller) with the content of page `index`.
   void read_page(uint64_t index, uint8_t* page);
-  /// The frame that every shared mapping of page `index` uses; kNoFrame if RAM is exhausted.
+  /// The frame that every mapping of page `index` without a copy of its own uses; kNoFrame if RAM is exhausted.
   Frame shared_frame(uint64_t index, bool for_writing);
 
   /// Writes dirty shared pages to the file.

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include "firmware/x87_state.h"
+
 namespace chrysalis::sim::kernel {
 namespace {
 
@@ -17,19 +19,6 @@ constexpr uint32_t kRestoredFlags = kAlignFlag | kResumeFlag | kDirectionFlag | 
 constexpr uint32_t kMxcsrMask = 0xffff;
 constexpr uint16_t kNoFxsave = 0xffff, kHasFxsave = 0;
 
-// FSAVE's two-bit tag of a register: 0 valid, 1 zero, 2 special, 3 empty.
-unsigned full_tag(const fw::GuestContext& context, unsigned physical) {
-  if ((context.x87_tag >> physical & 1) == 0) return 3;
-  const auto& reg = context.st[physical];
-  const unsigned exponent = reg.sign_exponent & 0x7fff;
-  if (exponent == 0) return reg.significand == 0 ? 1 : 2;
-  return exponent == 0x7fff || (reg.significand >> 63) == 0 ? 2 : 0;
-}
-
-uint16_t status_word(const fw::GuestContext& context) {
-  return static_cast<uint16_t>((context.fsw & ~0x3800) | (context.x87_top & 7) << 11);
-}
-
 void put_register(const fw::GuestContext& context, unsigned stack_index, uint8_t* to) {
   const auto& reg = context.st[(context.x87_top + stack_index) & 7];
   std::memcpy(to, &reg.significand, 8);
@@ -39,20 +28,19 @@ void put_register(const fw::GuestContext& context, unsigned stack_index, uint8_t
 void save_fpu(const fw::GuestContext& context, bool fxsr, abi::FsaveState* fsave, abi::FxsaveState* fxsave) {
   *fsave = {};
   fsave->cw = context.fcw | 0xffff'0000;
-  fsave->sw = status_word(context) | 0xffff'0000;
-  fsave->tag = 0xffff'0000;
-  for (unsigned i = 0; i < 8; ++i) fsave->tag |= full_tag(context, i) << (2 * i);
+  fsave->sw = fw::x87_status_word(context) | 0xffff'0000;
+  fsave->tag = fw::x87_tag_word(context) | 0xffff'0000;
   fsave->ip_offset = context.fip;
   fsave->cs_selector = context.fcs | uint32_t{context.fop} << 16;
   fsave->data_offset = context.fdp;
   fsave->data_selector = context.fds | 0xffff'0000;
   for (unsigned i = 0; i < 8; ++i) put_register(context, i, fsave->st[i]);
-  fsave->status = status_word(context);
+  fsave->status = fw::x87_status_word(context);
   fsave->magic = fxsr ? kHasFxsave : kNoFxsave;
 
   *fxsave = {};
   fxsave->cw = context.fcw;
-  fxsave->sw = status_word(context);
+  fxsave->sw = fw::x87_status_word(context);
   fxsave->tag = context.x87_tag;
   fxsave->opcode = context.fop;
   fxsave->ip_offset = context.fip;
@@ -66,12 +54,9 @@ void save_fpu(const fw::GuestContext& context, bool fxsr, abi::FsaveState* fsave
 }
 
 void restore_fpu(const abi::FsaveState& fsave, const abi::FxsaveState* fxsave, fw::GuestContext& context) {
-  context.fcw = static_cast<uint16_t>(fsave.cw);
-  context.x87_top = fsave.sw >> 11 & 7;
-  context.fsw = static_cast<uint16_t>(fsave.sw & ~0x3800u);
-  context.x87_tag = 0;
-  for (unsigned i = 0; i < 8; ++i)
-    if ((fsave.tag >> (2 * i) & 3) != 3) context.x87_tag |= static_cast<uint8_t>(1u << i);
+  fw::x87_set_control_word(context, static_cast<uint16_t>(fsave.cw));
+  fw::x87_set_status_word(context, static_cast<uint16_t>(fsave.sw));
+  fw::x87_set_tag_word(context, static_cast<uint16_t>(fsave.tag));
   context.fip = fsave.ip_offset;
   context.fcs = static_cast<uint16_t>(fsave.cs_selector);
   context.fop = static_cast<uint16_t>(fsave.cs_selector >> 16 & 0x7ff);
@@ -121,10 +106,7 @@ bool on_alternate_stack(const Task& task, uint32_t sp) {
 void reset_fpu(fw::GuestContext& context) {
   std::memset(context.st, 0, sizeof context.st);
   std::memset(context.xmm, 0, sizeof context.xmm);
-  context.fcw = 0x37f;
-  context.fsw = context.fop = context.fcs = context.fds = 0;
-  context.x87_top = context.x87_tag = 0;
-  context.fip = context.fdp = 0;
+  fw::x87_initialize(context);
   context.mxcsr = 0x1f80;
 }
 

@@ -39,10 +39,10 @@ void skip_spans(std::vector<iovec>& spans, int64_t count) {
   }
 }
 
-// A host file that has nothing to give yet: others go first if they can.
+// A host file that has nothing to give yet: others go first if they can, and an armed timer may interrupt.
 bool defer_to_others(Call& call, File& file, short events) {
   if (!file.waits_for_host() || (file.flags & O_NONBLOCK) != 0) return false;
-  if (!call.kernel.others_can_run(call.task) && !call.again) return false;
+  if (!call.kernel.others_can_run(call.task) && !call.again && !call.kernel.next_timer()) return false;
   if ((file.ready() & (events | POLLHUP | POLLERR)) != 0) return false;
   call.task.wait.host.push_back({file.host_fd(), events, 0});
   return true;
@@ -89,7 +89,7 @@ int64_t make_pipe(Call& call, int flags) {
   FdTable& files = *call.task.files;
   int32_t numbers[2];
   for (int end = 0; end < 2; ++end) {
-    auto file = std::make_shared<PipeFile>(pipe, end == 1, inode);
+    auto file = std::make_shared<PipeFile>(pipe, end == 1 ? O_WRONLY : O_RDONLY, inode);
     file->flags |= flags & O_NONBLOCK;
     file->path = "pipe:[" + std::to_string(inode) + "]";
     const int64_t fd = files.add(std::move(file), (flags & O_CLOEXEC) != 0, 0, call.limit(RLIMIT_NOFILE));

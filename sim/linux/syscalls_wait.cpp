@@ -14,8 +14,6 @@
 namespace chrysalis::sim::kernel {
 namespace {
 
-constexpr uint32_t kMaxDescriptors = 1 << 20;
-
 // -- Reading times ---------------------------------------------------------------------------------------
 
 /// Nanoseconds of a guest time structure; `*error` is 0 or a negative errno.
@@ -74,7 +72,7 @@ int64_t enter_mask(Call& call, uint32_t mask_address, uint32_t size) {
 }
 
 int64_t poll_once(Call& call) {
-  if (call.arg[1] > kMaxDescriptors) return -EINVAL;
+  if (call.arg[1] > call.limit(RLIMIT_NOFILE)) return -EINVAL;
   std::vector<abi::Pollfd> set(call.arg[1]);
   const size_t bytes = set.size() * sizeof(abi::Pollfd);
   if (!set.empty() && !call.task.space->read(call.arg[0], set.data(), bytes)) return -EFAULT;

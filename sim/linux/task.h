@@ -89,7 +89,7 @@ struct Group {
   uint64_t cycles = 0, child_cycles = 0;  ///< CPU time
   uint64_t start_cycle = 0;
   std::array<rlimit, RLIM_NLIMITS> limits;
-  std::string program;    ///< host path, for /proc/self/exe
+  std::string program;    ///< for /proc/self/exe
   std::vector<std::string> arguments;
   bool has_vfork_parent = false;
   int vfork_parent = 0;
@@ -102,6 +102,8 @@ struct Wait {
   std::optional<int64_t> deadline_ns;
   int64_t progress = 0;              ///< bytes already transferred, or the call's own state
   std::vector<pollfd> host;          ///< host descriptors it waits for
+  std::shared_ptr<File> opening;     ///< our end of a named pipe whose other end open() waits for
+  uint64_t opened_before = 0;        ///< other ends opened until then
   uint32_t remaining_address = 0;    ///< where an interrupted sleep leaves the rest
   bool remaining_is_64 = false;
 };

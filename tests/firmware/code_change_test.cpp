@@ -175,6 +175,29 @@ TEST_P(CodeChangeTest, CacheFlush) {
   }
 }
 
+// Blocks of equal size until the cache is full, behind 0, 1, 2... instructions: in one of the runs what is left is just room enough
+// for a block of one instruction.
+TEST(CodeChange, NoEndlessLoopWhenABlockJustFits) {
+  const uint32_t functions = 8'400;
+  for (uint32_t before = 0; before < 34; ++before) {
+    std::vector<uint8_t> code(0x1000, 0x90);
+    const uint8_t to_start[] = {0xe9, uint8_t(0xffb - before), uint8_t((0xffb - before) >> 8), 0, 0};
+    std::memcpy(&code[before], to_start, sizeof to_start);
+    for (uint32_t i = 0; i < functions; ++i) {  // of 32 bytes, so that none crosses pages
+      code.insert(code.end(), 30, 0x40);        // inc eax
+      code.insert(code.end(), {0xeb, 0x00});    // jmp to what follows
+    }
+    code.insert(code.end(), {0xcd, 0x80});
+    Guest guest(code);
+    for (uint32_t i = 0; i <= code.size() >> 12; ++i) guest.map(kCode + (i << 12), 0x80'0000 + (i << 12));
+    guest.write(kCode, code.data(), code.size());
+    guest.run();
+    ASSERT_EQ(guest.delivered.size(), 1u);
+    EXPECT_EQ(guest.eax(), 30 * functions);
+    EXPECT_EQ(guest.counter(fw::Counter::CacheFlushes), 1u);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Interpreters, CodeChangeTest, testing::ValuesIn(kSetups), name);
 
 }  // namespace

@@ -21,7 +21,10 @@ class HostedMachine final : public GuestMachine {
     prepare();
     firmware_->run();
   }
-  uint64_t instructions() override { return firmware_->instructions(); }
+  uint64_t instructions() override {
+    prepare();
+    return firmware_->instructions();
+  }
   void set_instruction_limit(uint64_t limit) override {
     prepare();
     firmware_->set_instruction_limit(limit);
@@ -67,6 +70,7 @@ class CoreMachine final : public GuestMachine, isa::PlatformPort {
     return *reinterpret_cast<fw::Mailbox*>(memory_.ram(fw::kMailboxAddress, sizeof(fw::Mailbox)));
   }
   void run() override {
+    executor_.core().stopped = false;
     for (uint64_t i = 0; executor_.run(1000) != isa::StopReason::Platform; ++i) {
       executor_.set_interrupt_lines(instructions() >= limit_ ? 1 : 0);
       if (i == 300'000) throw std::runtime_error("the guest does not come to an end");

@@ -199,6 +199,29 @@ TEST_P(MonitorTest, SingleStep) {
   EXPECT_EQ(guest.delivered[5].vector, 0x80u);
 }
 
+GUEST_CODE(step_repeat, R"(
+    mov $0x500000, %edi
+    mov $3, %ecx
+    pushf
+    orl $0x100, (%esp)
+    popf
+    rep stosb
+    int $0x80
+)")
+
+TEST_P(MonitorTest, SingleStepStopsAtEachIteration) {
+  Guest guest(GUEST_BYTES(step_repeat), GetParam());
+  guest.on_exception = [](const Delivered& d) { return d.vector == 1 ? 0 : uint32_t{fw::kReplyStop}; };
+  guest.run();
+  const uint32_t repeated = kCode + 10 + 1 + 7 + 1;
+  ASSERT_EQ(guest.delivered.size(), 4u);
+  for (unsigned i = 0; i < 3; ++i) {
+    EXPECT_EQ(guest.delivered[i].vector, 1u);
+    EXPECT_EQ(guest.delivered[i].eip, i < 2 ? repeated : repeated + 2);
+  }
+  EXPECT_EQ(guest.instructions(), 7u);
+}
+
 GUEST_CODE(enter_nested, R"(
     mov $0x508000, %ebp
     enter $16, $31

@@ -179,6 +179,57 @@ TEST_P(PagingTest, RemappedCode) {
   EXPECT_EQ(guest.eax(), 2u);
 }
 
+// Page tables that lead into concealed memory: nothing is read, written or executed there.
+GUEST_CODE(read_concealed, R"(
+    mov 0x700000, %eax
+    int $0x80
+)")
+GUEST_CODE(write_concealed, R"(
+    movl $0x12345678, 0x700008
+    int $0x80
+)")
+GUEST_CODE(push_concealed, R"(
+    mov $0x701000, %esp
+    pusha
+    int $0x80
+)")
+GUEST_CODE(jump_concealed, R"(
+    mov $0x700000, %eax
+    jmp *%eax
+)")
+GUEST_CODE(string_concealed, R"(
+    mov $0x6ffff0, %edi
+    mov $64, %ecx
+    rep stosb
+    int $0x80
+)")
+
+TEST_P(PagingTest, ConcealedMemoryIsOutOfReach) {
+  for (const auto& code : {GUEST_BYTES(read_concealed), GUEST_BYTES(write_concealed), GUEST_BYTES(push_concealed),
+                           GUEST_BYTES(jump_concealed), GUEST_BYTES(string_concealed)}) {
+    for (const uint32_t page : {0x7000'0000u, 0x7000'1000u, 0x7100'0000u, 0x77ff'f000u, 0x6fff'f000u, 0x100'0000u}) {
+      Guest guest(code, GetParam());
+      guest.map(0x700000, page);
+      guest.map(0x6ff000, 0x41'0000);
+      guest.run();
+      ASSERT_EQ(guest.delivered.size(), 1u);
+      EXPECT_EQ(guest.delivered[0].vector, 18u) << std::hex << page;
+      EXPECT_EQ(guest.mailbox().magic, fw::kMailboxMagic);
+      EXPECT_EQ(guest.mailbox().guest_ram_size, uint64_t{Guest::kRamSize});
+    }
+  }
+}
+
+// Page tables that lie in concealed memory are not there.
+TEST_P(PagingTest, PageTablesInConcealedMemory) {
+  Guest lost(GUEST_BYTES(read_concealed), GetParam());
+  lost.mailbox().context.cr3 = 0x7000'0000;
+  lost.run();
+  ASSERT_EQ(lost.delivered.size(), 1u);
+  EXPECT_EQ(lost.delivered[0].vector, 14u);
+  EXPECT_EQ(lost.delivered[0].cr2, kCode);
+}
+
 INSTANTIATE_TEST_SUITE_P(Interpreters, PagingTest, testing::ValuesIn(kSetups), name);
 
 }  // namespace

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "firmware/x87.h"
-#include "firmware/x87_state.h"
+#include "tests/firmware/x87_exchange.h"
 #include "tests/isa-host/fp_operands.h"
 #include "translator/ir/verify.h"
 #include "x86-frontend/decoded.h"
@@ -234,33 +234,9 @@ void fill_x87_images(oracle::Oracle& oracle) {
 
 // -- the model -----------------------------------------------------------------------------------------------
 
-void X87Model::load_x87(const X87State& s) {
+void X87Model::load(const X87State& state) {
   context = fw::GuestContext{};
-  fw::x87_set_control_word(context, static_cast<uint16_t>(s.environment[0]));
-  fw::x87_set_status_word(context, static_cast<uint16_t>(s.environment[1]));
-  fw::x87_set_tag_word(context, static_cast<uint16_t>(s.environment[2]));
-  context.fip = s.environment[3];
-  context.fcs = static_cast<uint16_t>(s.environment[4]);
-  context.fop = static_cast<uint16_t>(s.environment[4] >> 16);
-  context.fdp = s.environment[5];
-  context.fds = static_cast<uint16_t>(s.environment[6]);
-  for (unsigned i = 0; i < 8; ++i) {
-    auto& st = context.st[(context.x87_top + i) & 7];
-    std::memcpy(&st.significand, s.st[i], 8);
-    std::memcpy(&st.sign_exponent, s.st[i] + 8, 2);
-  }
-}
-
-X87State X87Model::store_x87() const {
-  X87State s{};
-  s.environment[0] = context.fcw;
-  s.environment[1] = fw::x87_status_word(context);
-  s.environment[2] = fw::x87_tag_word(context);
-  for (unsigned i = 0; i < 8; ++i) {
-    const auto& st = context.st[(context.x87_top + i) & 7];
-    put(s.st[i], {st.significand, st.sign_exponent});
-  }
-  return s;
+  load_x87(state, context);
 }
 
 Environment::HelperResult X87Model::helper(uint32_t imm, const uint64_t (&source)[4], Machine& machine, StoreLog& log) {
@@ -281,7 +257,7 @@ void replay_x87_sequence(X87Model& model, X87Sequence& s) {
   const oracle::Case& plan = s.plan;
   model.reset(plan.image);
   std::memcpy(model.code() + (plan.code_at - oracle::kCode), plan.code, plan.code_size);
-  model.load_x87(plan.x87);
+  model.load(plan.x87);
   Machine machine = model.load(plan.in);
   machine[ir::GuestReg::FpuError] = model.context.slot[static_cast<unsigned>(ir::GuestReg::FpuError)];
   uint32_t eip = plan.in.eip;
@@ -292,7 +268,7 @@ void replay_x87_sequence(X87Model& model, X87Sequence& s) {
     s.expected.trap = vector;
     s.expected.error = error;
     s.expected.address = vector == 14 ? address : 0;
-    s.expected.x87 = model.store_x87();
+    s.expected.x87 = store_x87(model.context);
     model.hash(s.expected.memory_hash);
   };
   ir::Code code;

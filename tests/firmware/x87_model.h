@@ -15,9 +15,8 @@ class X87Model : public GuestModel {
  public:
   using GuestModel::GuestModel;
 
-  void load_x87(const oracle::X87State& state);
-  /// The pointers are 0: they are compared in memory only.
-  oracle::X87State store_x87() const;
+  using GuestModel::load;
+  void load(const oracle::X87State& state);
   HelperResult helper(uint32_t imm, const uint64_t (&source)[4], Machine& machine, StoreLog& log) override;
 
   /// Of the instruction being evaluated, for the unit.

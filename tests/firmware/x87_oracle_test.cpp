@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <map>
 
+#include "tests/firmware/oracle_guest.h"
 #include "tests/firmware/x87_model.h"
 
 namespace chrysalis::test {
@@ -111,6 +112,31 @@ TEST_F(X87Oracle, RandomSequences) {
   if (wanted < 100000) return;
   for (const auto& [form, count] : executed) EXPECT_GE(count, 50u) << std::hex << form;
 }
+
+// The same sequences in the interpreters, against what lifted code and unit make of them alone.
+class X87Interpreters : public testing::TestWithParam<fw::Interpreter> {};
+
+TEST_P(X87Interpreters, RandomSequences) {
+  std::string why_not;
+  const auto oracle = oracle::Oracle::start(why_not);
+  if (!oracle) GTEST_SKIP() << why_not;
+  fill_x87_images(*oracle);
+  X87Model model(oracle->shared());
+  OracleGuest guest(oracle->shared(), Form::Hosted, GetParam());
+  const uint64_t wanted = setting("CHRYSALIS_X87_SEQUENCES", 100000) / 5, first = setting("CHRYSALIS_ORACLE_SEED", 0);
+  unsigned differences = 0;
+  for (uint64_t seed = first; seed < first + wanted && differences < 5; ++seed) {
+    const X87Sequence sequence = make_x87_sequence(model, oracle->shared(), seed);
+    const std::string what = x87_difference(sequence, guest.run(sequence.plan));
+    if (what.empty()) continue;
+    ++differences;
+    ADD_FAILURE() << "seed " << seed << ":\n" << what << describe_x87(sequence);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Interpreters, X87Interpreters,
+                         testing::Values(fw::Interpreter::DecodeDispatch, fw::Interpreter::IndirectThreaded,
+                                         fw::Interpreter::DirectThreaded));
 
 }  // namespace
 }  // namespace chrysalis::test

@@ -1,4 +1,4 @@
-// The programs of tests/hw/timing and tests/hw/programs: each on both executors, with what it expects.
+// The programs of tests/hw/timing: each on both executors, with what it expects.
 #include <algorithm>
 #include <filesystem>
 #include <gtest/gtest.h>
@@ -10,10 +10,8 @@ namespace {
 
 std::vector<std::string> programs() {
   std::vector<std::string> paths;
-  for (const char* folder : {"timing", "programs"}) {
-    for (const auto& entry : std::filesystem::directory_iterator(std::string(CHRYSALIS_HW_TESTS) + "/" + folder))
-      if (entry.path().extension() == ".hasm") paths.push_back(entry.path().string());
-  }
+  for (const auto& entry : std::filesystem::directory_iterator(CHRYSALIS_HW_TESTS "/timing"))
+    if (entry.path().extension() == ".hasm") paths.push_back(entry.path().string());
   std::sort(paths.begin(), paths.end());
   return paths;
 }

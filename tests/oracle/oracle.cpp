@@ -61,7 +61,7 @@ uint32_t interesting_address(Random& random) {
   return page + random.below(kPage);
 }
 
-std::unique_ptr<Oracle> Oracle::start(std::string& why_not) {
+std::unique_ptr<Oracle> Oracle::start(std::string& why_not, CodePages code_pages) {
   const int memory = memfd_create("chrysalis-oracle", 0);
   if (memory < 0 || ftruncate(memory, (sizeof(Shared) + kPage - 1) / kPage * kPage) != 0) {
     why_not = std::string("no shared memory: ") + std::strerror(errno);
@@ -75,6 +75,7 @@ std::unique_ptr<Oracle> Oracle::start(std::string& why_not) {
   }
   std::unique_ptr<Oracle> oracle(new Oracle(static_cast<Shared*>(at), memory));
   fill_images(*oracle->shared_);
+  oracle->shared_->writable_code = code_pages == CodePages::Writable;
   if (!oracle->spawn()) {
     why_not = "the 32-bit server " CHRYSALIS_ORACLE_SERVER " does not run here";
     return nullptr;

@@ -32,10 +32,13 @@ class Random {
   uint64_t state_;
 };
 
+/// Whether guest code may store to its own pages.
+enum class CodePages : uint8_t { ReadOnly, Writable };
+
 class Oracle {
  public:
   /// Starts the server. On failure the result is null, and `why_not` says why.
-  static std::unique_ptr<Oracle> start(std::string& why_not);
+  static std::unique_ptr<Oracle> start(std::string& why_not, CodePages code_pages = CodePages::ReadOnly);
   ~Oracle();
 
   /// The cases to fill in; kMaxBatch of them.

@@ -12,7 +12,7 @@ inline constexpr uint32_t kPage = 4096;
 
 // -- The address space that guest code sees ------------------------------------------------------------
 // Everything that is not listed is unmapped, except the server itself.
-inline constexpr uint32_t kCode = 0x08048000;      ///< kCodePages pages, read and execute
+inline constexpr uint32_t kCode = 0x08048000;      ///< kCodePages pages, read and execute, and write if Shared::writable_code
 inline constexpr uint32_t kCodePages = 2;
 inline constexpr uint32_t kData = 0x20000000;      ///< pages as kPageMap says
 inline constexpr uint32_t kStack = 0x30001000;
@@ -56,7 +56,7 @@ struct Outcome {
   uint32_t trap;             ///< x86 vector
   uint32_t error;            ///< x86 error code
   uint32_t address;          ///< CR2; valid for vector 14
-  uint32_t memory_hash[4];   ///< hash_page over the writable pages
+  uint32_t memory_hash[4];   ///< hash_page over the writable pages of kPageMap, then the code pages if they are writable
   X87State x87;              ///< as the kernel shows it to the signal handler: pointers are not reliable
 };
 inline constexpr int32_t kTimedOut = -1;
@@ -82,6 +82,7 @@ struct Shared {
   uint32_t current;                       ///< case being run
   uint32_t tls_selector[2];
   uint32_t flat_data, flat_code;          ///< selectors that the kernel gave the process
+  uint32_t writable_code;                 ///< not 0: guest code may store to the code pages; set before the server starts
   alignas(4096) uint8_t code[kCodePages][kPage];
   uint8_t page[kPages][kPage];            ///< the data pages themselves: contents after the last run
   uint8_t image[kImages][kPages][kPage];

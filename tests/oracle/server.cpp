@@ -167,16 +167,18 @@ void run_case(Case& c) {
   for (unsigned i = 0; i < kPages; ++i) {
     if (kPageMap[i].writable) copy(shared->page[i], shared->image[c.image][i], kPage);
   }
+  if (shared->writable_code) fill(shared->code, 0xcc, kCodePages * kPage);
   uint8_t* const code = shared->code[0] + (c.code_at - kCode);
   copy(code, c.code, c.code_size);
   oracle_in = c.in;
   if (c.loads_x87) asm volatile("frstor %0" : : "m"(c.x87));
   oracle_run();
-  fill(code, 0xcc, c.code_size);
+  if (!shared->writable_code) fill(code, 0xcc, c.code_size);
   for (uint32_t& lane : c.out.memory_hash) lane = 0;
   for (unsigned i = 0; i < kPages; ++i) {
     if (kPageMap[i].writable) hash_page(shared->page[i], c.out.memory_hash);
   }
+  for (unsigned i = 0; shared->writable_code && i < kCodePages; ++i) hash_page(shared->code[i], c.out.memory_hash);
 }
 
 uint32_t create_tls(uint32_t base) {
@@ -187,7 +189,7 @@ uint32_t create_tls(uint32_t base) {
 }
 
 void set_up_address_space(int descriptor) {
-  constexpr uint32_t kReadWrite = 3, kReadOnly = 1, kReadExecute = 5, kMapShared = 1;
+  constexpr uint32_t kReadWrite = 3, kReadOnly = 1, kReadExecute = 5, kReadWriteExecute = 7, kMapShared = 1;
   // Populated, since the first access to a page that is not there yet reports a page fault without the P bit.
   constexpr uint32_t kMapFixed = 0x10 | 0x8000;
   const uint32_t shared_at = address_of(shared);
@@ -195,7 +197,8 @@ void set_up_address_space(int descriptor) {
   map(shared_at, (sizeof(Shared) + kPage - 1) / kPage * kPage, kReadWrite, kMapShared | kMapFixed, descriptor, 0);
   oracle_syscall(kSysMunmap, kServerEnd, 0xffffe000 - kServerEnd);
   const uint32_t code_page = (address_of(shared->code) - shared_at) / kPage;
-  map(kCode, kCodePages * kPage, kReadExecute, kMapShared | kMapFixed, descriptor, code_page);
+  map(kCode, kCodePages * kPage, shared->writable_code ? kReadWriteExecute : kReadExecute, kMapShared | kMapFixed, descriptor,
+      code_page);
   const uint32_t first_page = (address_of(shared->page) - shared_at) / kPage;
   for (unsigned i = 0; i < kPages; ++i) {
     map(kPageMap[i].address, kPage, kPageMap[i].writable ? kReadWrite : kReadOnly, kMapShared | kMapFixed, descriptor,

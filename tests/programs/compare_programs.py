@@ -5,11 +5,13 @@ Each command line of a list runs twice in equal, fresh folders: natively, and as
 `chrysalis run OPTIONS -- PROGRAM ARGS`. Standard output, standard error, exit code and the files left behind must
 be equal.
 
-usage: compare_programs.py --chrysalis PATH --program BUSYBOX --list FILE [--options "..."] [--only N:M]
-                           [--jobs N] [--work DIR]
+Either all lines are arguments of one program (--program, for busybox; the folder then holds its fixtures), or the
+first word of each names a program in a folder of guests (--guests; the work folder starts empty). --options given
+several times rotates: line i runs with set i modulo their number; --all-options runs each line with every set.
 """
 import argparse
 import concurrent.futures
+import difflib
 import json
 import os
 import shlex
@@ -130,27 +132,37 @@ def execute(command, folder, stdin_name, timeout, path):
             stdin.close()
 
 
-def compare(arguments, base, line, index):
+def difference(want, got):
+    """The first lines that differ, - native, + chrysalis."""
+    if not isinstance(want, bytes) or not isinstance(got, bytes):
+        return f'native {want!r}, chrysalis {got!r}'
+    sides = [side.decode('utf-8', 'backslashreplace').splitlines() for side in (want, got)]
+    lines = [line for line in difflib.unified_diff(*sides, 'native', 'chrysalis', lineterm='', n=0) if line[:2] != '@@']
+    return '\n      '.join([''] + lines[2:22])
+
+
+def compare(arguments, base, line, index, options):
     words = shlex.split(line)
+    command = [arguments.program] + words if arguments.program else [os.path.join(arguments.guests, words[0])] + words[1:]
     stdin_name = None
-    if '<' in words:
-        at = words.index('<')
-        stdin_name = words[at + 1]
-        words = words[:at]
+    if '<' in command:
+        at = command.index('<')
+        stdin_name = command[at + 1]
+        command = command[:at]
     folders = []
     for side in ('native', 'chrysalis'):
         folder = os.path.join(base, f'{index}-{side}', 'work')
         shutil.copytree(os.path.join(base, 'fixtures'), folder, copy_function=shutil.copy2)
         folders.append(folder)
     path = os.path.join(base, 'bin')
-    native = execute([arguments.program] + words, folders[0], stdin_name, 60, path)
+    native = execute(command, folders[0], stdin_name, 60, path)
     stats = os.path.join(base, f'{index}.json')
-    ours = execute([arguments.chrysalis, 'run', '--quiet', '--env', 'PATH=' + path, '--stats', stats] + shlex.split(arguments.options) +
-                   ['--', arguments.program] + words, folders[1], stdin_name, arguments.timeout, path)
+    ours = execute([arguments.chrysalis, 'run', '--quiet', '--env', 'PATH=' + path, '--stats', stats] + shlex.split(options) +
+                   ['--'] + command, folders[1], stdin_name, arguments.timeout, path)
     problems = []
     for what, want, got in zip(('exit code', 'standard output', 'standard error'), native, ours):
         if want != got:
-            problems.append(f'{what}: native {want!r}\n      chrysalis {got!r}')
+            problems.append(f'{what}: {difference(want, got)}')
     want_files, got_files = left_behind(folders[0]), left_behind(folders[1])
     for name in sorted(set(want_files) | set(got_files)):
         if want_files.get(name) != got_files.get(name):
@@ -161,36 +173,45 @@ def compare(arguments, base, line, index):
             figures = json.load(data)
     except OSError:
         problems.append('no statistics were written')
-    if figures.get('firmware.unsupported_instructions', 0):
+    # Guests execute undefined opcodes on purpose; applets have no reason to.
+    if arguments.program and figures.get('firmware.unsupported_instructions', 0):
         problems.append('unsupported instructions were met')
     for folder in folders:
         shutil.rmtree(os.path.dirname(folder))
-    return line, problems, figures
+    return f'{line}  [{options}]' if options else line, problems, figures
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--chrysalis', required=True)
-    parser.add_argument('--program', required=True)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument('--program')
+    which.add_argument('--guests', metavar='FOLDER')
     parser.add_argument('--list', required=True)
-    parser.add_argument('--options', default='')
+    parser.add_argument('--options', action='append', help='options of chrysalis run; repeatable')
+    parser.add_argument('--all-options', action='store_true', help='every line with every set of options')
     parser.add_argument('--only', default='', help='only lines whose text contains this')
     parser.add_argument('--every', type=int, default=1, help='every Nth line only')
     parser.add_argument('--jobs', type=int, default=1)
     parser.add_argument('--timeout', type=int, default=300)
     parser.add_argument('--verbose', action='store_true')
     arguments = parser.parse_args()
-    arguments.program = os.path.abspath(arguments.program)
-    arguments.chrysalis = os.path.abspath(arguments.chrysalis)
+    for name in ('program', 'guests', 'chrysalis'):
+        if getattr(arguments, name):
+            setattr(arguments, name, os.path.abspath(getattr(arguments, name)))
+    sets = arguments.options or ['']
     with open(arguments.list, encoding='utf-8') as lines:
         commands = [line.strip() for line in lines if line.strip() and not line.startswith('#')]
     commands = [c for c in commands if arguments.only in c][::arguments.every]
+    runs = [(c, o) for c in commands for o in sets] if arguments.all_options else \
+        [(c, sets[i % len(sets)]) for i, c in enumerate(commands)]
     failures = 0
     with tempfile.TemporaryDirectory(prefix='chrysalis-programs-') as base:
         os.makedirs(os.path.join(base, 'fixtures'))
-        fixtures(arguments.program, os.path.join(base, 'fixtures'))
+        if arguments.program:
+            fixtures(arguments.program, os.path.join(base, 'fixtures'))
         with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-            jobs = [pool.submit(compare, arguments, base, line, i) for i, line in enumerate(commands)]
+            jobs = [pool.submit(compare, arguments, base, line, i, options) for i, (line, options) in enumerate(runs)]
             for job in jobs:
                 line, problems, figures = job.result()
                 count = figures.get('guest.instructions', 0)
@@ -201,8 +222,8 @@ def main():
                     print('    ' + problem[:1500])
                 failures += bool(problems)
                 sys.stdout.flush()
-    print(f'{len(commands) - failures} passed, {failures} failed')
-    return 1 if failures or not commands else 0
+    print(f'{len(runs) - failures} passed, {failures} failed')
+    return 1 if failures or not runs else 0
 
 
 if __name__ == '__main__':

@@ -35,7 +35,7 @@ uint8_t* GuestModel::byte(uint32_t address, bool write, Fault& fault) {
   }
   if (address - kCode < code_.size()) {
     code_was_read_ = true;
-    if (!write) return &code_[address - kCode];
+    if (!write || shared_.writable_code) return &code_[address - kCode];
     fault = {14, kPresent | kWrite | kUser, address};
     return nullptr;
   }
@@ -49,6 +49,7 @@ void GuestModel::hash(uint32_t (&hash)[4]) const {
   for (unsigned i = 0; i < kPages; ++i) {
     if (kPageMap[i].writable) hash_page(page_[i], hash);
   }
+  for (unsigned i = 0; shared_.writable_code && i < kCodePages; ++i) hash_page(&code_[i * kPage], hash);
 }
 
 unsigned GuestModel::fetch(uint32_t eip, uint8_t (&bytes)[15], Fault& fault) const {

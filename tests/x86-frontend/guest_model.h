@@ -25,6 +25,7 @@ class GuestModel : public Environment {
   /// The bytes from `eip` on, as far as execution may fetch them, at most 15; `fault` is what fetching further raises.
   unsigned fetch(uint32_t eip, uint8_t (&bytes)[15], Fault& fault) const;
   uint8_t* code() { return code_.data(); }
+  const uint8_t* code() const { return code_.data(); }
   const uint8_t* page(unsigned i) const { return page_[i]; }
 
   Machine load(const oracle::State& state) const;

@@ -27,9 +27,11 @@ class LiftOracle : public testing::Test {
  protected:
   using Make = bool (Sequencer::*)(uint64_t, Sequence&);
 
+  explicit LiftOracle(oracle::CodePages code_pages = oracle::CodePages::ReadOnly) : code_pages_(code_pages) {}
+
   void SetUp() override {
     std::string why_not;
-    oracle_ = oracle::Oracle::start(why_not);
+    oracle_ = oracle::Oracle::start(why_not, code_pages_);
     if (!oracle_) GTEST_SKIP() << why_not;
     if (oracle_->shared().flat_code != 0x23) GTEST_SKIP() << "the descriptor tables of this kernel are not modelled";
     sequencer_ = std::make_unique<Sequencer>(oracle_->shared(), oracle::Oracle::has_umip());
@@ -97,6 +99,7 @@ class LiftOracle : public testing::Test {
     }
   }
 
+  const oracle::CodePages code_pages_;
   std::unique_ptr<oracle::Oracle> oracle_;
   std::unique_ptr<Sequencer> sequencer_;
   std::vector<Coverage> coverage_;
@@ -137,6 +140,30 @@ TEST_F(LiftOracle, RandomSequences) {
 TEST_F(LiftOracle, RandomBytes) {
   const uint64_t wanted = setting("CHRYSALIS_ORACLE_SEQUENCES", 200000) / 4;
   EXPECT_EQ(campaign(&Sequencer::make_from_bytes, setting("CHRYSALIS_ORACLE_SEED", 0), wanted), 0u);
+}
+
+TEST_F(LiftOracle, Loops) {
+  const uint64_t wanted = setting("CHRYSALIS_ORACLE_SEQUENCES", 200000) / 10;
+  EXPECT_EQ(campaign(&Sequencer::make_loop, setting("CHRYSALIS_ORACLE_SEED", 0), wanted), 0u);
+  std::printf("%llu sequences, %llu instructions\n", static_cast<unsigned long long>(compared_),
+              static_cast<unsigned long long>(instructions_));
+}
+
+class WritableCodeOracle : public LiftOracle {
+ protected:
+  WritableCodeOracle() : LiftOracle(oracle::CodePages::Writable) {}
+};
+
+TEST_F(WritableCodeOracle, RandomSequences) {
+  const uint64_t wanted = setting("CHRYSALIS_ORACLE_SEQUENCES", 200000) / 10;
+  EXPECT_EQ(campaign(&Sequencer::make, setting("CHRYSALIS_ORACLE_SEED", 0), wanted), 0u);
+}
+
+TEST_F(WritableCodeOracle, SelfModifyingLoops) {
+  const uint64_t wanted = setting("CHRYSALIS_ORACLE_SEQUENCES", 200000) / 10;
+  EXPECT_EQ(campaign(&Sequencer::make_self_modifying, setting("CHRYSALIS_ORACLE_SEED", 0), wanted), 0u);
+  std::printf("%llu sequences, %llu instructions\n", static_cast<unsigned long long>(compared_),
+              static_cast<unsigned long long>(instructions_));
 }
 
 }  // namespace

@@ -44,6 +44,14 @@ class Sequencer {
   bool make(uint64_t seed, Sequence& out);
   /// The same with random bytes for code, most of which end soon in an instruction that is not ours.
   bool make_from_bytes(uint64_t seed, Sequence& out);
+  /// Makes sequence number `seed` and closes a loop over it: part of it runs again, with other values, until a counter
+  /// or a register runs out or something faults. What reads the flags at the loop's end differs from seed to seed.
+  bool make_loop(uint64_t seed, Sequence& out);
+  /// The same with stores among it that change its instructions: bytes just ahead, behind, and the loop's own end.
+  /// Needs CodePages::Writable.
+  bool make_self_modifying(uint64_t seed, Sequence& out);
+  /// Gives the code of `sequence` other registers, flags and memory, by `seed`, and replays it.
+  bool vary(uint64_t seed, Sequence& sequence);
   /// Runs `sequence.plan` again and fills in the rest: for a plan that was edited.
   bool replay(Sequence& sequence);
   /// The shortest and emptiest variant of `sequence` whose difference from the processor remains.
@@ -61,12 +69,14 @@ class Sequencer {
   Step step(Sequence& sequence, bool known_form);
   Step execute(Sequence& sequence, const x86::DecodedInst& inst, const uint8_t* bytes);
   bool kernel_emulates_exactly() const;
+  bool is_unchanged(const Sequence& sequence) const;
   bool reads_undefined_flags(const ir::Code& code, uint32_t& spread);
   Step finish(Sequence& sequence, uint8_t vector, uint32_t error, uint32_t address, uint32_t eip);
   Step cut(Cut why);
   void verify_lifted(const x86::DecodedInst& inst, x86::LiftStatus status);
 
   void place(Sequence& sequence, oracle::Random& random);
+  bool close_loop(Sequence& sequence, oracle::Random& random, bool patches);
 
   const oracle::Shared& shared_;
   bool umip_;

@@ -1,6 +1,6 @@
 // Runs one program on the process personality, its user code natively: see native_machine.h.
 //
-//   native_run [--sysroot DIR] [--ram MIB] [--seed N] [--stats] PROGRAM [ARGS...]
+//   native_run [--sysroot DIR] [--ram MIB] [--seed N] [--stats] [--name ARGV0] PROGRAM [ARGS...]
 #include <unistd.h>
 
 #include <cstdio>
@@ -16,16 +16,19 @@ int main(int argc, char** argv) {
   sim::ProcessConfig config;
   uint64_t ram = 256;
   bool statistics = false;
+  const char* name = nullptr;
   int at = 1;
   for (; at < argc && std::strncmp(argv[at], "--", 2) == 0; ++at) {
     if (std::strcmp(argv[at], "--sysroot") == 0) config.sysroot = argv[++at];
     else if (std::strcmp(argv[at], "--ram") == 0) ram = std::strtoull(argv[++at], nullptr, 0);
     else if (std::strcmp(argv[at], "--seed") == 0) config.seed = std::strtoull(argv[++at], nullptr, 0);
+    else if (std::strcmp(argv[at], "--name") == 0) name = argv[++at];
     else if (std::strcmp(argv[at], "--stats") == 0) statistics = true;
   }
   if (at >= argc) return 64;
   config.program = argv[at];
   for (; at < argc; ++at) config.args.emplace_back(argv[at]);
+  if (name != nullptr) config.args[0] = name;
   for (char** variable = environ; *variable != nullptr; ++variable) config.env.emplace_back(*variable);
   try {
     sim::test::NativeMachine machine(ram << 20);

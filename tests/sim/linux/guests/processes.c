@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -154,6 +155,28 @@ static void pipes(void) {
   printf("nval %d %x\n", poll(set, 1, 0), set[0].revents);
 }
 
+static void named_pipes(void) {
+  unlink("fifo.tmp");
+  printf("mkfifo %d\n", mkfifo("fifo.tmp", 0600));
+  printf("no reader %d %d\n", open("fifo.tmp", O_WRONLY | O_NONBLOCK), errno == ENXIO);
+  if (fork() == 0) {
+    const int fd = open("fifo.tmp", O_WRONLY);
+    if (write(fd, "one", 3) != 3) abort();
+    close(fd);
+    _exit(0);
+  }
+  char text[10];
+  const int fd = open("fifo.tmp", O_RDONLY);
+  printf("read %d\n", (int)read(fd, text, sizeof text));
+  printf("end %d\n", (int)read(fd, text, sizeof text));
+  wait(NULL);
+  close(fd);
+  const int both = open("fifo.tmp", O_RDWR);
+  printf("both %d", (int)write(both, "four", 4));
+  printf(" %d\n", (int)read(both, text, sizeof text));
+  unlink("fifo.tmp");
+}
+
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
 static int turn;
@@ -218,6 +241,7 @@ int main(int argc, char **argv) {
   forks();
   execs("/proc/self/exe");
   pipes();
+  named_pipes();
   threads();
   clocks();
   return 11;

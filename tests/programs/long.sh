@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# long.sh BUILD [PART...]: the long forms of the program tests. Parts: guests applets determinism mutate; all by
+# default. docs/testing.md says what each does and takes. JOBS sets how many runs go at once (default: all processors),
+# ONLY restricts the lists to lines that contain a text.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+build=$(cd "${1:?usage: long.sh BUILD [PART...]}" && pwd)
+shift
+parts=("$@")
+[ ${#parts[@]} -gt 0 ] || parts=(guests applets determinism mutate)
+jobs=${JOBS:-$(nproc)}
+chrysalis=$build/sim/chrysalis
+guests=$build/tests/programs/guests
+busybox=$build/../guests/bin/busybox
+hosted="--firmware hosted --fidelity functional"
+failed=()
+
+# every --guests|--program WHERE LIST OPTIONS: one list with one set of options.
+every() {
+  local which=("$1" "$2" --list "$3") options=$4
+  printf '\n== %s [%s]\n' "$(basename "$3" .txt)" "$options"
+  python3 "$here/compare_programs.py" --chrysalis "$chrysalis" "${which[@]}" --options "$options" --jobs "$jobs" \
+    --timeout 3600 --only "${ONLY:-}" || failed+=("$(basename "$3" .txt) [$options]")
+}
+
+all_options() {
+  for interpreter in direct-threaded indirect-threaded decode-dispatch; do
+    "$@" "$hosted --set firmware.interpreter=$interpreter"
+    for machine in crusoe efficeon denver; do
+      "$@" "--fidelity functional --machine $machine --set firmware.interpreter=$interpreter"
+      "$@" "--fidelity cycle --machine $machine --set firmware.interpreter=$interpreter"
+    done
+  done
+}
+
+for part in "${parts[@]}"; do
+  case "$part" in
+    guests) all_options every --guests "$guests" "$here/guests.txt" ;;
+    applets) all_options every --program "$busybox" "$here/applets.txt" ;;
+    determinism)
+      printf '\n== determinism\n'
+      python3 "$here/determinism.py" --chrysalis "$chrysalis" --guests "$guests" --long || failed+=(determinism)
+      ;;
+    mutate)
+      printf '\n== mutated input\n'
+      python3 "$here/mutate.py" --chrysalis "$chrysalis" --guests "$guests" --machines "$here/../../isa-host/machines" \
+        --count 2000 || failed+=(mutate)
+      ;;
+    *) echo "long.sh: unknown part '$part'; parts: guests applets determinism mutate" >&2; exit 2 ;;
+  esac
+done
+printf '\n'
+[ ${#failed[@]} = 0 ] || { printf 'failed: %s\n' "${failed[@]}"; exit 1; }
+echo "all passed"
