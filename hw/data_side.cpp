@@ -100,6 +100,29 @@ Cycle DataSide::blocked_until(const DataAccess* accesses, unsigned count, Cycle 
   return until;
 }
 
+bool DataSide::hits(DataAccess* accesses, unsigned count, Cycle now) {
+  if (now < idle_from_) {
+    drain_to(now);
+    if (now < quiet_from_) return false;
+  }
+  for (unsigned i = 0; i < count; ++i) {
+    const DataAccess& access = accesses[i];
+    if (access.kind == DataUse::Prefetch || (access.address & line_mask_) + access.size > line_size_ ||
+        !tags_.contains(access.address)) {
+      return false;
+    }
+  }
+  for (unsigned i = 0; i < count; ++i) {
+    DataAccess& access = accesses[i];
+    const bool write = access.kind == DataUse::Store;
+    tags_.access(access.address, write);
+    ++(write ? statistics_.store_hits : statistics_.load_hits);
+    access.ready = now + parameters_.load_latency;
+  }
+  if (idle_from_ == kNever) take_ports(count, now);
+  return true;
+}
+
 Cycle DataSide::issue(DataAccess* accesses, unsigned count, uint32_t gated, bool stores, Cycle now, uint64_t* causes) {
   const auto charge = [&](Charge cause, Cycle until) {
     causes[static_cast<unsigned>(cause)] += until - now;

@@ -74,6 +74,9 @@ class DataSide {
     return true;
   }
 
+  /// The same for a molecule with any number of loads and concealed stores. Fills in when loads are ready.
+  bool hits(DataAccess* accesses, unsigned count, Cycle now);
+
   /// Issues a molecule with `count` D accesses that is ready in `now`, with `gated` entries of the store
   /// buffer gated, its own included. `stores` says whether it has guest stores of its own (rule S2 concerns
   /// no other). Fills in the answers, charges waiting to `causes`, and returns the cycle of issue.

@@ -100,6 +100,7 @@ class Engine final : private EngineHooks {
   bool run_rarer_steps(Decoded& molecule);
   bool run_memory_steps(Decoded& molecule);
   Cycle issue_accesses(const Decoded& molecule, Cycle now);
+  bool issue_hits(const Decoded& molecule, Cycle now);
   Cycle issue_slowly(const Decoded& molecule, Cycle now);
   bool in_store_buffer(const DataAccess& access) const;
   Cycle wait_for_devices(ModeAccount& account, Cycle now);

@@ -40,7 +40,10 @@ class TagArray {
   }
 
   /// Whether the line is present; changes nothing.
-  bool contains(uint64_t address) const { return find(address >> line_shift_) != nullptr; }
+  bool contains(uint64_t address) const {
+    const uint64_t line = address >> line_shift_;
+    return (hints_[line & (kHints - 1)]->key | kDirty) == key_of(line) || find(line) != nullptr;
+  }
 
   /// Makes room for the line of `address`, which must be absent, and enters it as most recently used.
   Victim allocate(uint64_t address, bool dirty);
