@@ -30,6 +30,8 @@ static void show(const char *name) {
 }
 
 int main(void) {
+  // What a test runner leaves open would shift every descriptor number of the native run.
+  for (int fd = 3; fd < 1024; ++fd) close(fd);
   umask(027);
   report("mkdir", mkdir("dir", 0777));
   report("mkdir again", mkdir("dir", 0777));
