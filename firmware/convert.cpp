@@ -26,8 +26,6 @@ struct ValueState {
   uint16_t uses;
   uint16_t operand;   ///< slot that holds it; kNever while it has none
   uint16_t fold;      ///< foldable_set(), once asked for; kUnknown before
-  bool is_constant;
-  int64_t constant;
 };
 constexpr uint16_t kUnknown = 0xfffe;
 
@@ -50,6 +48,15 @@ class Converter {
   const Inst& inst(unsigned i) const { return insts_[i]; }
   unsigned count() const { return count_; }
   static ValueState& value(ValueId v) { return g_values[v]; }
+  static void define(ValueId v, unsigned i) {
+    ValueState& made = value(v);
+    made.def = static_cast<uint16_t>(i);
+    made.last_use = made.uses = 0;
+    made.operand = kNever;
+    made.fold = kUnknown;
+  }
+  bool is_constant(ValueId v) const { return inst(value(v).def).op == Op::Const; }
+  int64_t constant(ValueId v) const { return inst(value(v).def).imm; }
 
   void examine();
   void convert_operation(unsigned i);
@@ -66,7 +73,7 @@ class Converter {
   unsigned look_for_set(unsigned i, ValueId v) const;
   uint16_t destination(unsigned i, ValueId v);
   uint16_t source(ValueId v);
-  bool constant_of(ValueId v, int64_t& constant) const;
+  bool constant_of(ValueId v, int64_t& result) const;
   unsigned next_operation(unsigned i) const;
 
   Uop& append(uint16_t code);
@@ -102,7 +109,7 @@ bool Converter::keeps_mode(const Inst& set) const {
   if (static_cast<GuestReg>(set.aux) != GuestReg::SysFlags) return false;
   const Inst& made = inst(value(set.src[0]).def);
   if (made.op == Op::And || made.op == Op::AndNot) return true;
-  return made.op == Op::Or && value(made.src[1]).is_constant && (value(made.src[1]).constant & kTrapFlag) == 0;
+  return made.op == Op::Or && is_constant(made.src[1]) && (constant(made.src[1]) & kTrapFlag) == 0;
 }
 
 /// Fills g_values: definitions and uses.
@@ -119,9 +126,8 @@ void Converter::examine() {
       ++read.uses;
     }
     // A value's definition comes before its uses.
-    const ValueState made{static_cast<uint16_t>(i), 0, 0, kNever, kUnknown, op.op == Op::Const, op.imm};
-    if (op.value != ir::kNoValue) value(op.value) = made;
-    if (op.flags != ir::kNoValue) value(op.flags) = made;
+    if (op.value != ir::kNoValue) define(op.value, i);
+    if (op.flags != ir::kNoValue) define(op.flags, i);
     if (op.op == Op::SetReg) {
       ++sets_[op.aux];
       if (op.aux >= static_cast<unsigned>(GuestReg::SysFlags)) changes_mode_ |= !keeps_mode(op);
@@ -166,9 +172,9 @@ void Converter::append_copy(uint16_t d, uint16_t a) {
   u.a = a;
 }
 
-bool Converter::constant_of(ValueId v, int64_t& constant) const {
-  if (v == ir::kNoValue || !value(v).is_constant) return false;
-  constant = value(v).constant;
+bool Converter::constant_of(ValueId v, int64_t& result) const {
+  if (v == ir::kNoValue || !is_constant(v)) return false;
+  result = constant(v);
   return true;
 }
 
@@ -177,10 +183,10 @@ uint16_t Converter::source(ValueId v) {
   if (v == ir::kNoValue) return kSlotZero;
   ValueState& state = value(v);
   if (state.operand != kNever) return state.operand;
-  if (!state.is_constant) panic("a value is read before it is made", eip_);
-  if (state.constant == 0) return state.operand = kSlotZero;
+  if (!is_constant(v)) panic("a value is read before it is made", eip_);
+  if (constant(v) == 0) return state.operand = kSlotZero;
   state.operand = static_cast<uint16_t>(kSlotTemp + 8 * next_temp_++);
-  append_constant(state.operand, static_cast<uint64_t>(state.constant));
+  append_constant(state.operand, static_cast<uint64_t>(constant(v)));
   return state.operand;
 }
 
@@ -294,7 +300,7 @@ bool Converter::fuse_load(unsigned i) {
   if (!delivery(k)) return false;
   const ValueId other = op.src[1] == load.value ? op.src[0] : op.src[1];
   // A constant would have to be put into a temporary between the load and its use.
-  if (other == load.value || value(other).is_constant) return false;
+  if (other == load.value || is_constant(other)) return false;
   pending_load_ = i;
   return true;
 }
