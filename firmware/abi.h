@@ -17,6 +17,15 @@ inline constexpr uint64_t kConcealedBase = 0x7000'0000;
 inline constexpr uint64_t kConcealedSize = 0x0800'0000;  ///< 128 MiB
 inline constexpr uint64_t kMailboxAddress = kConcealedBase;  ///< Mailbox, first two pages of concealed memory
 
+// What translations contain or name lies at fixed addresses, so that both forms of the firmware make the same bytes.
+inline constexpr uint64_t kCodeCacheBase = 0x7400'0000;
+inline constexpr uint64_t kCodeStubsSize = 0x1'0000;      ///< entering, leaving and indirect jumps; then the gears' areas
+inline constexpr uint64_t kGearAreaBase[3] = {kCodeCacheBase + kCodeStubsSize, 0x7500'0000, 0x7600'0000};  ///< gears 1 to 3
+inline constexpr uint64_t kGearAreaSize[3] = {0x7500'0000 - kGearAreaBase[0], 0x100'0000, 0x100'0000};
+inline constexpr uint64_t kCounterBase = 0x7700'0000;     ///< counters that gear 1's code increments
+inline constexpr uint64_t kSpillBase = 0x77c0'0000;       ///< spill slots of translations
+// The monitor's stack grows down from the end of concealed memory; its heap lies between the image and the code cache.
+
 /// x86 state while the interpreter has it. Index of slot[] is ir::GuestReg; each slot holds its register
 /// zero-extended.
 struct alignas(16) GuestContext {

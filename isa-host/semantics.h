@@ -87,6 +87,13 @@ template <class C> inline bool execute(C& c, const Prepared<C>& molecule) {
   return !plan.polls || c.event.cause == Cause::None;
 }
 
+/// Commit, commit.r or rollback on the results of the whole molecule; `operand` is ra as it was before the molecule.
+template <class C> inline void commit_or_roll_back(C& c, const Atom& atom, uint64_t operand) {
+  if (atom.op == Op::Rollback) c.rollback();
+  else if (atom.op == Op::Commit) c.commit(atom.count, atom.mode == Mode::Long, static_cast<uint64_t>(atom.imm));
+  else c.commit(atom.count, true, static_cast<uint32_t>(operand));
+}
+
 /// The general case: every atom executes on the old registers, its results are kept aside and put in place
 /// once no atom has raised an event. Loads come before stores, and guest stores before concealed ones.
 template <class C> bool execute_late_load(C& c, const Prepared<C>& molecule);
@@ -137,8 +144,9 @@ template <class C> bool execute_carefully(C& c, const Prepared<C>& molecule) {
   // Of the atoms that act last, commit and rollback need the others' results in place; the rest read old registers.
   const bool commits = plan.acts_last && info(plan.atoms[early].op).has(kCommit | kRollback);
   if (plan.acts_last && !commits) molecule.run[early](c, plan.atoms[early]);
+  const uint64_t operand = commits ? c.r[plan.atoms[early].ra] : 0;
   for (unsigned k = 0; k < count; ++k) exchange(kept[k]);
-  if (commits) molecule.run[early](c, plan.atoms[early]);
+  if (commits) commit_or_roll_back(c, plan.atoms[early], operand);
   return c.event.cause == Cause::None;
 }
 
@@ -153,13 +161,14 @@ template <class C> bool execute_late_load(C& c, const Prepared<C>& molecule) {
   const uint64_t loaded = destination;
   destination = old;
   const bool commits = plan.acts_last && info(plan.atoms[plan.count - 1].op).has(kCommit | kRollback);
+  const uint64_t operand = commits ? c.r[plan.atoms[plan.count - 1].ra] : 0;
   const unsigned before = plan.count - (commits ? 1 : 0);
   for (unsigned i = 1; i < before; ++i) {
     c.bus.note_atom(plan.atoms[i]);
     molecule.run[i](c, plan.atoms[i]);
   }
   destination = loaded;
-  if (commits) molecule.run[before](c, plan.atoms[before]);
+  if (commits) commit_or_roll_back(c, plan.atoms[before], operand);
   return c.event.cause == Cause::None;
 }
 

@@ -42,10 +42,9 @@ void load_firmware(const image::Image& image, const Settings& settings, const is
   }
   fw::Mailbox& mailbox = mailbox_in(memory);
   fill_mailbox(mailbox, settings, memory.guest_size());
-  constexpr uint64_t kStackSize = 1 << 20;
   const uint64_t end = fw::kConcealedBase + fw::kConcealedSize;
   mailbox.heap_begin = image.heap_begin;
-  mailbox.heap_end = end - kStackSize;
+  mailbox.heap_end = fw::kCodeCacheBase;
   mailbox.stack_top = end;
 }
 

@@ -127,6 +127,7 @@ class Generator {
       point_ = is_point(inst) ? point++ : -1;
       const bool wanted = !ir::is_pure(inst) || (inst.value != kNoValue && needed_[inst.value]) ||
                           (inst.flags != kNoValue && needed_[inst.flags]);
+      guest_ = inst.guest;
       if (wanted) select(inst);
     }
   }
@@ -183,6 +184,7 @@ class Generator {
     out_.ops.push_back(op);
     out_.ops.back().point = -1;
     out_.ops.back().id = static_cast<int32_t>(out_.ops.size() - 1);
+    out_.ops.back().guest = guest_;
     return out_.ops.back();
   }
 
@@ -718,6 +720,7 @@ class Generator {
   std::vector<int32_t> first_access_;  // by base: the operation that first reads or writes near it
   std::vector<Address> addresses_;
   int32_t point_ = -1;
+  uint16_t guest_ = 0;
 };
 
 }  // namespace

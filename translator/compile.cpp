@@ -76,6 +76,7 @@ void append(std::span<const MachOp> ops, const Schedule& plan, CompiledRegion& o
                               op.target_kind, op.target});
       }
       out.atoms.push_back(atom_of(op));
+      out.guest.push_back(op.guest);
     }
   }
 }
@@ -89,6 +90,7 @@ void close_stub(const MachOp& exit, ExitStub& stub) {
   branch.target = exit.target;
   branch.hoist_limit = kNeverHoist;
   branch.id = exit.id;
+  branch.guest = exit.guest;
   stub.ops.push_back(branch);
 }
 
@@ -101,6 +103,7 @@ void add_guest_address(const MachOp& exit, std::vector<MachOp>& ops) {
   op.mode = isa::Mode::Long;
   op.imm = static_cast<int32_t>(exit.target);
   op.id = exit.id;
+  op.guest = exit.guest;
   ops.push_back(op);
 }
 

@@ -22,12 +22,14 @@ struct CompiledRegion {
     int64_t target;
   };
   std::vector<isa::Atom> atoms;
+  std::vector<uint16_t> guest;      ///< by atom: guest instruction that it belongs to
   std::vector<Molecule> molecules;  ///< the region itself, then its exit stubs
   std::vector<Fixup> fixups;        ///< in the order of the atoms
   uint32_t main_molecules = 0;      ///< how many of them are the region itself
 
   void clear() {
     atoms.clear();
+    guest.clear();
     molecules.clear();
     fixups.clear();
     main_molecules = 0;

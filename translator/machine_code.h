@@ -39,6 +39,7 @@ struct MachOp {
   uint8_t alias = 0;
   Target target_kind = Target::None;
   uint16_t count = 0;
+  uint16_t guest = 0;       ///< guest instruction that it belongs to, Inst::guest
   Reg d = kNoReg, a = kNoReg, b = kNoReg, c = kNoReg, f = kNoReg;
   int32_t point = -1;   ///< index of the register map that holds here, or -1
   int32_t id = 0;           ///< place in the code as generated; operations inserted later have their neighbour's

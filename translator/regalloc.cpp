@@ -383,7 +383,7 @@ class Allocator {
       high.mode = high.imm >= -32 && high.imm < 32 ? isa::Mode::Short : isa::Mode::Long;
       out.push_back(high);
     }
-    for (size_t i = first; i < out.size(); ++i) out[i].id = exit.id;
+    for (size_t i = first; i < out.size(); ++i) out[i].id = exit.id, out[i].guest = exit.guest;
   }
 
   /// The moves before a final exit must not overwrite where it goes.
@@ -398,6 +398,7 @@ class Allocator {
       copy.d = kTargetScratch;
       copy.a = target;
       copy.id = op.id;
+      copy.guest = op.guest;
       out.push_back(copy);
       op.a = kTargetScratch;
       return;

@@ -43,6 +43,10 @@ struct Region {
   uint64_t allocatable = 0;       ///< host integer registers that the region may write
   uint64_t readable = 0;          ///< registers that hold, at entry, addresses near which concealed loads never fail
   ir::ValueId stack = ir::kNoValue;  ///< entry value that points into a stack, which no absolute address does
+  /// By guest instruction (Inst::guest); empty: none. Memory accesses of these instructions keep their order: their loads are neither
+  /// moved above stores that may overlap nor deleted under protection, and nothing passes their stores so. How a
+  /// region becomes more conservative after an alias fault.
+  std::vector<uint8_t> in_order;
   bool faults_roll_back = false;  ///< a fault abandons everything since the last commit, so that guest accesses
                                   ///< may change their order and pass exits; false in firmware
 
@@ -62,6 +66,7 @@ struct Region {
     allocatable = 0;
     readable = 0;
     stack = ir::kNoValue;
+    in_order.clear();
     faults_roll_back = false;
   }
 };

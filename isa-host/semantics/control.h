@@ -8,6 +8,7 @@ namespace chrysalis::isa::semantics {
 
 CHRYSALIS_SEM(Nop) {}
 CHRYSALIS_SEM(Commit) { c.commit(a.count, a.mode == Mode::Long, static_cast<uint64_t>(a.imm)); }
+CHRYSALIS_SEM(CommitPc) { c.commit(a.count, true, static_cast<uint32_t>(c.r[a.ra])); }
 CHRYSALIS_SEM(Rollback) { c.rollback(); }
 CHRYSALIS_SEM(Eret) { c.eret(); }
 CHRYSALIS_SEM(Platform) { c.platform(static_cast<uint32_t>(c.r[a.ra])); }

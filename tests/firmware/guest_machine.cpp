@@ -62,7 +62,7 @@ class CoreMachine final : public GuestMachine, isa::PlatformPort {
     }
     const uint64_t end = fw::kConcealedBase + fw::kConcealedSize;
     mailbox().heap_begin = monitor_image().heap_begin;
-    mailbox().heap_end = end - (1 << 20);
+    mailbox().heap_end = fw::kCodeCacheBase;
     mailbox().stack_top = end;
   }
   uint8_t* ram() override { return memory_.ram(0, memory_.guest_size()); }

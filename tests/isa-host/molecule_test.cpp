@@ -174,6 +174,16 @@ TEST(Molecule, CommitAndRollbackActLast) {
   EXPECT_EQ(core.read_special(Special::Fcr), 0x300u);
   ASSERT_TRUE(bench.execute("{ mts fcr,r4 | mov r4,r5 | mov r5,r4 }"));
   EXPECT_EQ(core.read_special(Special::Fcr), 0x301u);
+  // A commit's register operand is no exception, though the commit includes the register's new contents.
+  core.r[6] = 0x8048123;
+  ASSERT_TRUE(bench.execute("{ commit.r 3,r6 | movi r6,77 }"));
+  EXPECT_EQ(core.read_special(Special::Gpc), 0x804'8123u);
+  EXPECT_EQ(core.shadow.r[6], 77u);
+  EXPECT_EQ(core.read_special(Special::Gcount), 5u);
+  core.r[1] = 0x1100;
+  ASSERT_TRUE(bench.execute("{ ldg.32u r6,[r1] | commit.r 1,r6 }"));
+  EXPECT_EQ(core.read_special(Special::Gpc), 77u);
+  EXPECT_EQ(core.shadow.r[6], 5u);
 }
 
 TEST(Molecule, ShadowsOfEveryKind) {

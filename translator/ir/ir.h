@@ -22,6 +22,7 @@ enum Effect : uint16_t {
   kSide = 128,        ///< falls through when its condition fails
   kOldFlags = 256,    ///< last source is the previous flags image
   kHelper = 512,      ///< calls out; clobbers whatever the helper's contract says
+  kProtects = 1024,   ///< constrains the stores before it
 };
 
 enum class Results : uint8_t { N = 0, V = 1, F = 2, VF = 3 };
