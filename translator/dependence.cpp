@@ -145,6 +145,10 @@ class Builder {
     }
     // Nothing with an effect passes an exit before it; what has none may, if it cannot fail.
     if (!self.has(isa::kBranch)) {
+      // On another path the push would be wrong: harmless, but useless.
+      if (ops_[at].op == isa::Op::ReturnPush) {
+        for (const uint32_t exit : exits_) edge(exit, at, 1);
+      }
       for (const uint32_t exit : exits_) {
         if (exit_limits(exit, at)) edge(exit, at, 1);
       }
