@@ -78,6 +78,9 @@ class Builder {
     if (ops_[at].point >= 0) {
       for (const Reg reg : points_.at(ops_[at].point)) read(at, reg, true);
     }
+    if (row(at).has(isa::kCommit) && ops_[at].point < 0) {  // without a map: a stub's
+      for (Reg reg = 0; reg < isa::kShadowedInt; ++reg) read(at, reg, true);
+    }
     if (row(at).has(isa::kRollback)) {
       for (Reg reg = 0; reg < isa::kShadowedInt; ++reg) write(at, reg);
     }
