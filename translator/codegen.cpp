@@ -99,10 +99,13 @@ class Generator {
  public:
   Generator(const Region& region, const isa::MachineDescription& machine, MachineCode& out)
       : region_(region), insts_(region.code.insts), offsets_(machine.offset_addressing != 0),
-        jtb_(machine.jtb_entries != 0), return_stack_(machine.return_stack_entries != 0), out_(out) {}
+        jtb_(machine.jtb_entries != 0), return_stack_(machine.return_stack_entries != 0),
+        alias_entries_(machine.alias_entries), out_(out) {}
 
   void run() {
     out_.ops.clear();
+    out_.kept_entries = 0;
+    kept_until_.clear();
     out_.virtuals.assign(region_.code.next_value, {});
     defs_.assign(region_.code.next_value, nullptr);
     needed_.assign(region_.code.next_value, 0);
@@ -121,10 +124,12 @@ class Generator {
         out_.virtuals[inst.value].is_const = true;
         out_.virtuals[inst.value].constant = inst.imm;
       }
+      if (inst.op == ir::Op::Keep) note_keep(inst);
     }
     find_needed();
     int32_t point = 0;
     for (const ir::Inst& inst : insts_) {
+      at_ = &inst;
       point_ = is_point(inst) ? point++ : -1;
       const bool wanted = !ir::is_pure(inst) || (inst.value != kNoValue && needed_[inst.value]) ||
                           (inst.flags != kNoValue && needed_[inst.flags]);
@@ -478,7 +483,8 @@ class Generator {
     op.op = kAtoms[guest][is_signed][log_size(inst)];
     op.d = result(inst.value);
     set_address(op, inst, inst.width / 8);
-    emit(op);
+    if (guest && is_kept(inst)) emit_kept_load(inst, op, is_signed);
+    else emit(op);
   }
 
   void select_store(const ir::Inst& inst, bool guest) {
@@ -488,6 +494,7 @@ class Generator {
     op.op = kAtoms[guest][log_size(inst)];
     op.d = reg_of(inst.src[1]);
     set_address(op, inst, inst.width / 8);
+    if (guest) check_against_kept(op);
     emit(op);
   }
 
@@ -497,6 +504,43 @@ class Generator {
     op.op = kAtoms[log_size(inst)];
     set_address(op, inst, inst.width / 8);
     emit(op);
+  }
+
+  // Loads that stand for others, Op::Keep: from such a load to the last operation that keeps it, an alias entry is its own.
+
+  void note_keep(const ir::Inst& inst) {
+    if (kept_until_.empty()) kept_until_.assign(region_.code.next_value, nullptr);
+    kept_until_[inst.src[0]] = &inst;
+  }
+
+  bool is_kept(const ir::Inst& load) const { return !kept_until_.empty() && kept_until_[load.value] != nullptr; }
+
+  void emit_kept_load(const ir::Inst& inst, MachOp load, bool is_signed) {
+    unsigned entry = 0;
+    while (entry < alias_entries_ && kept_[entry].until >= at_) ++entry;
+    CHRYSALIS_ASSERT(entry < alias_entries_, inst.guest);  // who deletes loads knows how many there are
+    if (out_.kept_entries <= entry) out_.kept_entries = entry + 1;
+    if (is_signed && inst.width < 64) {  // there is no such form under protection
+      load.op = isa::at_width(isa::Op::LdG8U, inst.width);
+      load.d = out_.new_virtual();
+    }
+    protect(load, entry);
+    emit(load);
+    kept_[entry] = {kept_until_[inst.value], load};
+    if (!is_signed || inst.width == 64) return;
+    MachOp extension;
+    extension.op = sext(inst.width);
+    extension.d = result(inst.value);
+    extension.a = load.d;
+    emit(extension);
+  }
+
+  void check_against_kept(MachOp& store) const {
+    unsigned mask = 0;
+    for (unsigned entry = 0; entry < out_.kept_entries; ++entry) {
+      if (kept_[entry].until > at_ && may_overlap(kept_[entry].load, store, region_.stack)) mask |= 1u << entry;
+    }
+    if (mask != 0) check(store, mask);
   }
 
   static unsigned log_size(const ir::Inst& inst) {
@@ -734,6 +778,7 @@ class Generator {
       case ir::Op::Store: return select_store(inst, true);
       case ir::Op::CStore: return select_store(inst, false);
       case ir::Op::ProbeWrite: return select_probe(inst);
+      case ir::Op::Keep: return;  // acts on the stores before it
       case ir::Op::CodeAddr: {
         MachOp op;
         op.op = isa::Op::MovImm;
@@ -767,15 +812,24 @@ class Generator {
     Reg reg;
   };
 
+  struct Kept {
+    const ir::Inst* until = nullptr;
+    MachOp load;
+  };
+
   const Region& region_;
   const std::vector<ir::Inst>& insts_;
   const bool offsets_, jtb_, return_stack_;
+  const unsigned alias_entries_;
   MachineCode& out_;
   std::vector<const ir::Inst*> defs_;
   std::vector<uint32_t> needed_;       // uses left after fusion
   std::vector<bool> materialized_;     // constants that have their register
   std::vector<int32_t> first_access_;  // by base: the operation that first reads or writes near it
   std::vector<Address> addresses_;
+  std::vector<const ir::Inst*> kept_until_;  // by value of a load: the last operation that keeps it; empty: none is
+  Kept kept_[8];                       // by alias entry
+  const ir::Inst* at_ = nullptr;       // the operation at hand
   int32_t point_ = -1;
   uint16_t guest_ = 0;
 };

@@ -22,8 +22,10 @@ inline constexpr Reg kJumpTarget = 30;
 /// Out:    atoms in program order. Value v is virtual register v; the points have their map's index.
 /// Does:   fuses sign extensions with 32-bit operations, comparisons with branches; puts constants into
 ///         literals unless many operations share them; forms addresses apart where the machine's memory
-///         unit cannot add, once per base and displacement.
-/// Errors: none; an operation that it does not know is a bug.
+///         unit cannot add, once per base and displacement; gives loads that Op::Keep names alias entries, in
+///         program order, and has the stores between check them.
+/// Errors: none; an operation that it does not know is a bug, and so are more kept loads at once than the machine has
+///         alias entries.
 void generate(const Region& region, const isa::MachineDescription& machine, MachineCode& out);
 
 }  // namespace chrysalis::translator

@@ -111,8 +111,9 @@ void close_stub(const Region& region, const MachOp& exit, ExitStub& stub) {
 }
 
 /// Appends the link stubs of exits to guest addresses, and leads the exits there.
-void add_link_stubs(const isa::MachineDescription& machine, uint32_t first_exit, CompiledRegion& out) {
+void add_link_stubs(Scheduler& scheduler, uint32_t first_exit, CompiledRegion& out) {
   std::vector<MachOp> ops;
+  Schedule plan;
   const size_t count = out.fixups.size();
   for (size_t i = 0; i < count; ++i) {
     CompiledRegion::Fixup& fixup = out.fixups[i];
@@ -141,7 +142,8 @@ void add_link_stubs(const isa::MachineDescription& machine, uint32_t first_exit,
     leave.target_kind = Target::Leave;
     leave.hoist_limit = kNeverHoist;
     ops.push_back(leave);
-    append(ops, schedule(ops, {}, {}, machine, {}), out);
+    scheduler.run(ops, {}, {}, {}, plan);
+    append(ops, plan, out);
   }
 }
 
@@ -166,15 +168,24 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
   MachineCode code;
   generate(region, machine, code);
 
+  Scheduler scheduler(machine);
+  Schedule plan;
   ScheduleOptions plan_options;
   plan_options.faults_roll_back = region.faults_roll_back;
   plan_options.stack = region.stack;
   if (options.preschedule) {
     set_limits(region, plan_options);
-    const Schedule plan = schedule(code.ops, code.virtuals, virtual_reads(region, code), machine, plan_options);
+    if (region.faults_roll_back && options.pass_stores) {
+      plan_options.first_alias_entry = code.kept_entries;
+      plan_options.alias_entries = machine.alias_entries;
+      plan_options.in_order = region.in_order;
+    }
+    scheduler.run(code.ops, code.virtuals, virtual_reads(region, code), plan_options, plan);
+    stats.passing_loads = plan.passing_loads;
+    plan_options.pressure_limit = plan_options.alias_entries = 0;  // what passes what is decided
     std::vector<MachOp> ordered;
     ordered.reserve(code.ops.size());
-    for (const uint32_t at : plan.sequence) ordered.push_back(code.ops[at]);
+    for (const uint16_t at : plan.sequence) ordered.push_back(code.ops[at]);
     code.ops = std::move(ordered);
   }
 
@@ -185,8 +196,7 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
   stats.moves = allocation.moves;
   stats.stub_moves = allocation.stub_moves;
 
-  plan_options.pressure_limit = 0;
-  const Schedule plan = schedule(code.ops, {}, reads, machine, plan_options);
+  scheduler.run(code.ops, {}, reads, plan_options, plan);
   stats.cycles = plan.cycles;
   uint32_t next_stub = static_cast<uint32_t>(plan.molecules.size());
   std::vector<Schedule> stub_plans;
@@ -195,20 +205,22 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
     close_stub(region, exit, stub);
     exit.target_kind = Target::Local;
     exit.target = next_stub;
-    stub_plans.push_back(schedule(stub.ops, {}, {}, machine, {}));
+    scheduler.run(stub.ops, {}, {}, {}, stub_plans.emplace_back());
     next_stub += static_cast<uint32_t>(stub_plans.back().molecules.size());
   }
   append(code.ops, plan, out);
   out.main_molecules = static_cast<uint32_t>(out.molecules.size());
   for (size_t i = 0; i < stubs.size(); ++i) append(stubs[i].ops, stub_plans[i], out);
-  add_link_stubs(machine, options.first_exit, out);
+  add_link_stubs(scheduler, options.first_exit, out);
   stats.atoms = static_cast<uint32_t>(out.atoms.size());
   stats.molecules = static_cast<uint32_t>(out.molecules.size());
   return stats;
 }
 
-void compile_stub(std::span<const MachOp> ops, const isa::MachineDescription& machine, CompiledRegion& out) {
-  append(ops, schedule(ops, {}, {}, machine, {}), out);
+void compile_stub(std::vector<MachOp> ops, const isa::MachineDescription& machine, CompiledRegion& out) {
+  Schedule plan;
+  Scheduler(machine).run(ops, {}, {}, {}, plan);
+  append(ops, plan, out);
   out.main_molecules = static_cast<uint32_t>(out.molecules.size());
 }
 

@@ -53,12 +53,14 @@ struct CompileStats {
   uint32_t atoms = 0, molecules = 0;
   uint32_t cycles = 0;       ///< issue cycles of the main path if nothing misses
   uint32_t spilled = 0, moves = 0, stub_moves = 0;
+  uint32_t passing_loads = 0;  ///< that were moved above stores that may overlap, under the protection of the alias hardware
 };
 
 /// Which passes run; the hosted tools and the tests switch them.
 struct CompileOptions {
   uint32_t first_exit = 0;  ///< number of the region's first exit
   bool propagate = true, merge = true, fold_addresses = true, dead_code = true, preschedule = true;
+  bool pass_stores = true;  ///< loads may pass stores that may overlap, where faults roll back and the machine has alias entries
 #if defined(CHRYSALIS_VERIFY_PASSES)
   bool verify = true;   ///< the verifier runs before and after every pass; a violation is a bug
 #else
@@ -79,6 +81,6 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
 
 /// Schedules and appends straight-line code over physical registers that ends in a final exit: stubs written
 /// by hand. It becomes part of the main path.
-void compile_stub(std::span<const MachOp> ops, const isa::MachineDescription& machine, CompiledRegion& out);
+void compile_stub(std::vector<MachOp> ops, const isa::MachineDescription& machine, CompiledRegion& out);
 
 }  // namespace chrysalis::translator

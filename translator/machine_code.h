@@ -69,6 +69,7 @@ inline constexpr int32_t kNeverHoist = 0x7fffffff;
 struct MachineCode {
   std::vector<MachOp> ops;               ///< in program order
   std::vector<VirtualRegister> virtuals;
+  unsigned kept_entries = 0;             ///< alias entries 0 to kept_entries - 1 serve ir::Op::Keep
 
   Reg new_virtual(bool flags_class = false) {
     virtuals.push_back({flags_class, false, 0});
@@ -82,6 +83,74 @@ struct OpRegs {
   Reg writes[2];
   uint8_t read_count = 0, write_count = 0;
 };
-OpRegs registers_of(const MachOp& op);
+
+namespace detail {
+
+/// The operand fields that an atom reads and writes, a bit each, in a table small enough to stay in the cache.
+enum RegisterField : uint8_t { kReadA = 1, kReadB = 2, kReadM = 4, kReadC = 8, kReadD = 16, kReadF = 32, kWriteD = 64, kWriteF = 128 };
+
+constexpr uint8_t register_fields(const isa::AtomInfo& row) {
+  unsigned fields = 0;
+  if (row.uses(isa::kReadsRa | isa::kReadsVa)) fields |= kReadA;
+  if (row.uses(isa::kReadsRb | isa::kReadsVb)) fields |= kReadB;
+  if (row.uses(isa::kReadsRm)) fields |= kReadM;
+  if (row.uses(isa::kReadsRc)) fields |= kReadC;
+  if (row.uses(isa::kReadsRd | isa::kReadsVd)) fields |= kReadD;
+  if (row.has(isa::kReadsFd)) fields |= kReadF;
+  if (row.uses(isa::kWritesRd | isa::kWritesVd)) fields |= kWriteD;
+  if (row.has(isa::kWritesFd)) fields |= kWriteF;
+  return static_cast<uint8_t>(fields);
+}
+
+struct RegisterFields {
+  uint8_t of[isa::kOps];
+};
+inline constexpr RegisterFields kRegisterFields = [] {
+  RegisterFields table{};
+  for (unsigned op = 0; op < isa::kOps; ++op) table.of[op] = register_fields(isa::kAtomInfo[op]);
+  return table;
+}();
+
+}  // namespace detail
+
+inline OpRegs registers_of(const MachOp& op) {
+  const unsigned fields = detail::kRegisterFields.of[static_cast<unsigned>(op.op)];
+  OpRegs out;
+  // Stores first and counts after: no branch for operands that are absent.
+  const auto read = [&](unsigned field, Reg reg) {
+    out.reads[out.read_count] = reg;
+    out.read_count = static_cast<uint8_t>(out.read_count + ((fields & field) != 0 && reg != isa::kZero && reg != kNoReg));
+  };
+  const auto write = [&](unsigned field, Reg reg) {
+    out.writes[out.write_count] = reg;
+    out.write_count = static_cast<uint8_t>(out.write_count + ((fields & field) != 0 && reg != isa::kZero && reg != kNoReg));
+  };
+  read(detail::kReadA, op.a);
+  read(op.mode == isa::Mode::Register ? detail::kReadB | detail::kReadM : detail::kReadB, op.b);
+  read(detail::kReadC, op.c);
+  read(detail::kReadD, op.d);
+  read(detail::kReadF, op.f);
+  write(detail::kWriteD, op.d);
+  // A third place is never written: at most two fields are.
+  if (fields & detail::kWriteF) write(detail::kWriteF, op.f);
+  return out;
+}
+
+/// False only if the two accesses, to the same address space, certainly touch different bytes. `stack`: Region::stack.
+bool may_overlap(const MachOp& a, const MachOp& b, ir::ValueId stack);
+
+// The alias hardware. A load under protection records its bytes in an entry; a store that is checked raises an event if it
+// touches the bytes of an entry in its mask.
+
+/// Whether the guest load `op` can be (or is) one under protection: those that extend the sign have no such form.
+bool can_protect(const MachOp& op);
+void protect(MachOp& load, unsigned entry);
+
+/// Whether the guest store `op` can be (or is) one that is checked.
+bool can_check(const MachOp& op);
+/// Adds `mask` to the entries that the store is checked against.
+void check(MachOp& store, unsigned mask);
+/// True if the store takes a literal word that it would not take without being checked.
+bool check_needs_literal(const MachOp& store);
 
 }  // namespace chrysalis::translator

@@ -8,50 +8,114 @@
 #include <vector>
 
 #include "isa-host/machine_description.h"
+#include "translator/dependence.h"
 #include "translator/machine_code.h"
+#include "translator/packer.h"
 
 namespace chrysalis::translator {
 
-/// What each point's register map reads, once its molecule is complete.
-struct PointReads {
-  struct Range {
-    uint32_t first = 0, count = 0;
-  };
-  std::vector<Reg> regs;
-  std::vector<Range> points;
-
-  std::span<const Reg> at(int32_t point) const {
-    const Range range = points[static_cast<size_t>(point)];
-    return {regs.data() + range.first, range.count};
-  }
-};
-
 struct ScheduleOptions {
-  bool faults_roll_back = false;    ///< Region::faults_roll_back
-  ir::ValueId stack = ir::kNoValue; ///< Region::stack
-  unsigned pressure_limit = 0;      ///< virtual registers alive at once that it tries to keep to; 0: no limit
-  unsigned flags_limit = 0;         ///< the same for those of the flags class
+  bool faults_roll_back = false;     ///< Region::faults_roll_back
+  ir::ValueId stack = ir::kNoValue;  ///< Region::stack
+  unsigned pressure_limit = 0;       ///< virtual registers alive at once that it tries to keep to; 0: no limit
+  unsigned flags_limit = 0;          ///< the same for those of the flags class
+  /// Alias entries from first_alias_entry to alias_entries - 1 serve loads that pass stores. None: no load passes a store.
+  unsigned first_alias_entry = 0, alias_entries = 0;
+  std::span<const uint8_t> in_order; ///< Region::in_order
 };
 
 struct Schedule {
-  std::vector<uint32_t> sequence;   ///< operations in an order of execution one at a time
-  std::vector<uint32_t> order;      ///< operations in issue order; within a molecule, in slot order
+  std::vector<uint16_t> sequence;   ///< operations in an order of execution one at a time
+  std::vector<uint16_t> order;      ///< operations in issue order; within a molecule, in slot order
   std::vector<uint32_t> molecules;  ///< index into `order` of each molecule's first operation
+  std::vector<uint32_t> cycle;      ///< by operation: when it issues, if nothing misses
   uint32_t cycles = 0;              ///< until the last molecule issues, if nothing misses
+  uint32_t passing_loads = 0;       ///< loads that passed a store
 };
 
-/// Schedules straight-line code.
-///
-/// In:     operations in program order, the last one a final exit; over virtual registers (to find an order
-///         for register assignment) or physical ones (for the molecules that will run).
-/// Out:    every operation once. A molecule's atoms, in the order given, fit the machine's slots greedily.
-/// Keeps:  data dependences (an atom reads the state before its molecule); order of stores, commits and
-///         serializing atoms against exits; order of loads and stores that may overlap; order of guest
-///         accesses among themselves and with concealed stores unless faults roll back; what a point's map
-///         reads is complete at its molecule's end and not yet overwritten.
-/// Units:  latencies are the machine's, and serve only to choose: the core interlocks.
-/// Ties:   program order; nothing depends on addresses or hashes.
-Schedule schedule(std::span<const MachOp> ops, std::span<const VirtualRegister> virtuals, const PointReads& points,
-                  const isa::MachineDescription& machine, const ScheduleOptions& options);
+/// Schedules straight-line code. The object keeps its memory from one run() to the next.
+class Scheduler {
+ public:
+  explicit Scheduler(const isa::MachineDescription& machine) : machine_(machine), packer_(machine) {}
+
+  /// In:     operations in program order, the last one a final exit; over virtual registers (to find an order
+  ///         for register assignment) or physical ones (for the molecules that will run).
+  /// Out:    every operation once. A molecule's atoms, in the order given, fit the machine's slots greedily.
+  /// Does:   lets loads pass stores that may overlap, by giving `ops` the forms that use the alias hardware.
+  /// Keeps:  what DependenceGraph says; the last operation is in the last molecule.
+  /// Units:  latencies are the machine's, and serve only to choose: the core interlocks.
+  /// Ties:   program order; nothing depends on addresses or hashes.
+  void run(std::span<MachOp> ops, std::span<const VirtualRegister> virtuals, const PointReads& points,
+           const ScheduleOptions& options, Schedule& out);
+
+  const DependenceGraph& graph() const { return graph_; }
+
+ private:
+  void measure_heights();
+  void rank_operations();
+  void reset(Schedule& out);
+  void issue_all(Schedule& out);
+  void fill(uint32_t cycle);
+  bool try_issue(uint32_t at, uint32_t cycle);
+  void issue(uint32_t at, uint32_t cycle);
+  void close_molecule(uint32_t cycle, Schedule& out);
+  void release(uint32_t node, uint32_t cycle);
+  void become_ready(uint32_t at, uint32_t cycle);
+  void make_ready(uint32_t at);
+  void wake(uint32_t cycle);
+
+  struct Passing {
+    uint64_t stores[2];
+    unsigned entry = 0;
+    unsigned literals = 0;  ///< that stores of the molecule at hand need for it
+  };
+  bool may_pass(uint32_t at, const DependenceGraph::Passable& passable, Passing& out) const;
+  void pass(uint32_t at, const DependenceGraph::Passable& passable, const Passing& passing);
+  void apply_passes();
+  uint64_t pending(const DependenceGraph::Passable& range, unsigned half) const {
+    const size_t word = range.word + size_t{half};
+    return word < pending_stores_.size() ? pending_stores_[word] & range.stores[half] : 0;
+  }
+
+  void count_uses();
+  bool exceeds_registers(const MachOp& op) const;
+  void count_registers(const MachOp& op);
+  template <class Visit> void for_each_read(const MachOp& op, Visit visit) const;
+  bool counts_registers() const { return options_.pressure_limit != 0; }
+
+  const isa::MachineDescription& machine_;
+  Packer packer_;
+  DependenceGraph graph_;
+
+  std::span<MachOp> ops_;
+  std::span<const VirtualRegister> virtuals_;
+  const PointReads* points_ = nullptr;
+  ScheduleOptions options_;
+
+  std::vector<uint32_t> height_;                 // by node: cycles from its issue to the last one's
+  std::vector<uint16_t> rank_, by_rank_;         // operations by priority
+  std::vector<uint64_t> ready_;                  // bits by rank
+  std::vector<uint16_t> predecessors_;           // by node: those that have not been issued
+  std::vector<uint32_t> earliest_;               // by node
+  std::vector<uint16_t> released_;               // joints to pass on
+  static constexpr unsigned kRing = 256;         // cycles ahead: more than any latency
+  uint16_t due_[kRing] = {};                     // operations that become ready in a cycle: heads of lists, plus one
+  std::vector<uint16_t> next_due_;
+  uint32_t waiting_ = 0;                         // operations in those lists
+  uint32_t lowest_ready_ = 0;                    // rank of the first operation made ready since the last look
+  uint32_t left_ = 0, oldest_ = 0;
+  std::vector<uint8_t> done_;
+  std::vector<uint16_t> molecule_;               // operations of the molecule at hand, as they were placed
+  uint32_t unit_free_[2] = {};                   // divider; floating-point divide and root unit
+
+  static constexpr uint8_t kNoEntry = 0xff;
+  std::vector<uint64_t> pending_stores_;         // bits by number: not issued in an earlier cycle
+  std::vector<uint8_t> entry_, mask_;            // by operation: what passing adds
+  DependenceGraph::Passable watched_[8] = {};    // by entry: the stores that check it
+
+  std::vector<uint16_t> uses_, uses_left_;       // by virtual register
+  std::vector<uint8_t> alive_, alive_at_entry_;
+  unsigned live_ = 0, live_flags_ = 0;
+};
 
 }  // namespace chrysalis::translator

@@ -31,8 +31,9 @@ inline std::string illegal(const isa::MachineDescription& machine, const isa::At
       if (written[use.writes[w]]) return "a register is written twice";
       written[use.writes[w]] = true;
     }
-    if (machine.offset_addressing == 0 && row.has(isa::kLoad | isa::kStore | isa::kProbe) &&
-        !(atom.mode == isa::Mode::Short && atom.imm == 0)) {
+    // A store under mask has no room for a short displacement.
+    const isa::Mode plain = row.has(isa::kMasked) ? isa::Mode::Register : isa::Mode::Short;
+    if (machine.offset_addressing == 0 && row.has(isa::kLoad | isa::kStore | isa::kProbe) && !(atom.mode == plain && atom.imm == 0)) {
       return "an address with displacement on a machine without";
     }
   }

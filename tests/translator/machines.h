@@ -17,7 +17,9 @@ struct NamedMachine {
 inline void PrintTo(const NamedMachine& machine, std::ostream* out) { *out << machine.name; }
 
 inline std::vector<NamedMachine> machines() {
-  return {{"crusoe", crusoe_like()}, {"efficeon", efficeon_like()}, {"denver", denver_like()},
+  isa::MachineDescription no_alias = denver_like();
+  no_alias.alias_entries = 0;
+  return {{"crusoe", crusoe_like()}, {"efficeon", efficeon_like()}, {"denver", denver_like()}, {"no_alias", no_alias},
           {"scalar", scalar_like(true)}, {"scalar_no_offset", scalar_like(false)}};
 }
 

@@ -19,18 +19,21 @@ constexpr uint64_t kInteresting[] = {0, 1, 2, 31, 32, 63, 0x7f, 0x80, 0xff, 0x7f
 // A call's return address differs from machine to machine: nothing computes with it.
 class Maker {
  public:
-  Maker(uint64_t seed, unsigned size) : state_(seed * 0x9e3779b97f4a7c15u + 1), size_(size) {}
+  Maker(uint64_t seed, unsigned size, unsigned alias_entries)
+      : state_(seed * 0x9e3779b97f4a7c15u + 1), size_(size), alias_entries_(alias_entries) {}
 
   RandomRegion run() {
     translator::Region& region = out_.region;
     x86_shape_ = chance(2);
-    region.faults_roll_back = x86_shape_ && chance(2);
+    region.faults_roll_back = x86_shape_ && !chance(3);
+    much_memory_ = region.faults_roll_back && chance(2);
     region.allocatable = x86_shape_ ? range(0, 7) | range(9, 15) | range(16, 27) : range(9, 27) | range(32, 50);
     if (chance(3)) region.allocatable &= ~range(18, 27);
     for (uint64_t& content : out_.entry) content = number();
     make_entry();
     while (region.code.insts.size() < size_) step();
     finish();
+    number_guest_instructions();
     for (Bytes* bytes : {&out_.concealed, &out_.guest}) {
       for (uint8_t& byte : *bytes) byte = static_cast<uint8_t>(next() >> 40);
     }
@@ -100,9 +103,9 @@ class Maker {
   void step() {
     const unsigned kind = below(100);
     if (kind < 8) return add_constant(number(), values_);
-    if (kind < 22) return add_memory();
-    if (kind < 29) return add_side_exit();
-    if (kind < 33) return add_commit();
+    if (kind < 15) return add_side_exit();
+    if (kind < 19) return add_commit();
+    if (kind < (much_memory_ ? 60u : 33u)) return add_memory();
     add_pure();
   }
 
@@ -184,9 +187,10 @@ class Maker {
   }
 
   void add_memory() {
-    const bool guest = chance(2);
+    const bool guest = much_memory_ ? !chance(4) : chance(2);
     static constexpr Op kOps[2][3] = {{Op::CLoad, Op::CLoadS, Op::CStore}, {Op::Load, Op::LoadS, Op::Store}};
     const unsigned kind = below(3);
+    if (guest && kind != 2 && out_.region.faults_roll_back && chance(3) && add_keep()) return;
     if (kind == 2 && guest && ++gated_ > 30) return;
     ir::Inst inst;
     inst.op = kOps[guest][kind];
@@ -197,8 +201,37 @@ class Maker {
     } else {
       inst.value = out_.region.code.new_value();
       values_.push_back(inst.value);
+      if (guest) loads_.push_back({insts().size(), insts().size()});
     }
     insts().push_back(inst);
+  }
+
+  /// A load that was here has been deleted in favour of an earlier one. False: there is none, or no entry for it.
+  bool add_keep() {
+    if (loads_.empty()) return false;
+    Kept& load = loads_[loads_.size() - 1 - below(static_cast<unsigned>(std::min<size_t>(loads_.size(), 10)))];
+    const Kept wanted{load.at, insts().size()};
+    for (const Kept& at : loads_) {  // the most are kept where one of them begins
+      unsigned count = wanted.at <= at.at && at.at < wanted.until;
+      for (const Kept& other : loads_) count += &other != &load && other.at <= at.at && at.at < other.until;
+      if (count > alias_entries_) return false;
+    }
+    load.until = wanted.until;
+    ir::Inst keep;
+    keep.op = Op::Keep;
+    keep.src[0] = insts()[load.at].value;
+    insts().push_back(keep);
+    values_.push_back(keep.src[0]);
+    return true;
+  }
+
+  /// Every few operations another guest instruction begins.
+  void number_guest_instructions() {
+    uint16_t guest = 0;
+    for (ir::Inst& inst : insts()) {
+      if (chance(4)) ++guest;
+      inst.guest = guest;
+    }
   }
 
   void add_map(uint64_t registers, unsigned one_in) {
@@ -299,10 +332,15 @@ class Maker {
     insts().push_back(inst);
   }
 
+  struct Kept {
+    size_t at, until;  ///< operations: the load, and the last Keep of it
+  };
+
   uint64_t state_;
-  unsigned size_;
+  unsigned size_, alias_entries_;
   RandomRegion out_;
-  bool x86_shape_ = false;
+  std::vector<Kept> loads_;
+  bool x86_shape_ = false, much_memory_ = false;
   unsigned gated_ = 0;
   ValueId concealed_base_ = kNoValue, guest_base_ = kNoValue;
   std::vector<ValueId> values_, flags_;
@@ -317,13 +355,49 @@ uint64_t load(const Bytes& bytes, uint64_t at, unsigned width, bool is_signed) {
 
 }  // namespace
 
-RandomRegion random_region(uint64_t seed, unsigned size) { return Maker(seed, size).run(); }
+/// Follows the stores that hit the bytes of kept loads.
+class KeptLoads {
+ public:
+  explicit KeptLoads(const ir::Code& code) : until_(code.next_value, 0), loads_(code.next_value) {
+    for (size_t i = 0; i < code.insts.size(); ++i) {
+      if (code.insts[i].op == Op::Keep) until_[code.insts[i].src[0]] = i;
+    }
+  }
+  void load(const ir::Inst& inst, uint64_t at) {
+    if (until_[inst.value] != 0) loads_[inst.value] = {at, inst.width / 8u, false};
+  }
+  /// True if the operation `store` comes before a load's last Keep, and hits it.
+  bool store(size_t store, uint64_t at, unsigned size) {
+    bool hit = false;
+    for (size_t value = 0; value < loads_.size(); ++value) {
+      Load& load = loads_[value];
+      if (store >= until_[value] || at >= load.at + load.size || load.at >= at + size) continue;
+      load.hit = hit = true;
+    }
+    return hit;
+  }
+  bool is_hit(const ir::Inst& keep) const { return loads_[keep.src[0]].hit; }
+
+ private:
+  struct Load {
+    uint64_t at = 0;
+    unsigned size = 0;
+    bool hit = false;
+  };
+  std::vector<size_t> until_;  // by value
+  std::vector<Load> loads_;    // by value
+};
+
+RandomRegion random_region(uint64_t seed, unsigned size, unsigned alias_entries) { return Maker(seed, size, alias_entries).run(); }
 
 Outcome evaluate_region(const RandomRegion& random) {
   const translator::Region& region = random.region;
   Outcome out;
   out.concealed = random.concealed;
-  out.guest = out.guest_committed = random.guest;
+  out.guest = random.guest;
+  out.checkpoints.push_back({{}, random.guest, 0});
+  for (unsigned reg = 0; reg < isa::kShadowedInt; ++reg) out.checkpoints[0].registers.push_back({reg, random.entry[reg]});
+  KeptLoads kept(region.code);
   std::vector<uint64_t> values(region.code.next_value, 0);
   std::vector<int64_t> labels(region.code.next_value, -1);  // values that are code addresses
   for (const translator::Binding& binding : region.entry) values[binding.value] = random.entry[binding.reg];
@@ -344,16 +418,19 @@ Outcome evaluate_region(const RandomRegion& random) {
         continue;
       case Op::Load: case Op::LoadS:
         values[inst.value] = load(out.guest, at - kGuestData, inst.width, inst.op == Op::LoadS);
+        kept.load(inst, at);
         continue;
       case Op::CStore: std::memcpy(&out.concealed[at - kConcealedData], &s[1], inst.width / 8u); continue;
-      case Op::Store: std::memcpy(&out.guest[at - kGuestData], &s[1], inst.width / 8u); continue;
+      case Op::Store:
+        std::memcpy(&out.guest[at - kGuestData], &s[1], inst.width / 8u);
+        out.hits_kept |= kept.store(static_cast<size_t>(&inst - region.code.insts.data()), at, inst.width / 8u);
+        continue;
+      case Op::Keep: out.must_fault |= kept.is_hit(inst); continue;
       case Op::CodeAddr: labels[inst.value] = inst.imm; continue;
       case Op::Intrinsic:
-        read_map(out.committed, kNoValue);
+        out.checkpoints.push_back({{}, out.guest, out.checkpoints.back().instructions + s[0]});
+        read_map(out.checkpoints.back().registers, kNoValue);
         ++point;
-        out.any_commit = true;
-        out.guest_committed = out.guest;
-        out.instructions += s[0];
         continue;
       default: break;
     }

@@ -24,8 +24,16 @@ struct RandomRegion {
 };
 
 /// A region with about `size` operations. Shapes by `seed`: few or many registers, with or without commits,
-/// guest exits or labels, faults that roll back or not. Most side exits are such that they are not taken.
-RandomRegion random_region(uint64_t seed, unsigned size);
+/// guest exits or labels, faults that roll back or not. Most side exits are such that they are not taken. Where faults
+/// roll back, some loads are already deleted and stand as Op::Keep; no more than `alias_entries` loads are kept at once.
+RandomRegion random_region(uint64_t seed, unsigned size, unsigned alias_entries = 8);
+
+/// What a rollback returns to.
+struct Checkpoint {
+  std::vector<std::pair<unsigned, uint64_t>> registers;
+  Bytes guest{};
+  uint64_t instructions = 0;
+};
 
 /// What the outside may see.
 struct Outcome {
@@ -33,10 +41,10 @@ struct Outcome {
   size_t inst = 0;                   ///< index of the exit
   bool guest_exit = false;
   std::vector<std::pair<unsigned, uint64_t>> registers;  ///< the map of the exit, with contents
-  std::vector<std::pair<unsigned, uint64_t>> committed;  ///< the map of the last commit
-  bool any_commit = false;
-  Bytes concealed{}, guest{}, guest_committed{};
-  uint64_t instructions = 0;         ///< counted by commits
+  std::vector<Checkpoint> checkpoints;  ///< the entry, then the commits within the region
+  Bytes concealed{}, guest{};
+  bool hits_kept = false;            ///< a store hit the bytes of a kept load: the alias hardware may notice
+  bool must_fault = false;           ///< and the Keep was reached: it has to
 };
 
 Outcome evaluate_region(const RandomRegion& random);
