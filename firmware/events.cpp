@@ -1,4 +1,5 @@
 // The host's events, as the monitor handles them: TLB misses, forbidden accesses, writes to predecoded code.
+#include "firmware/code_stubs.h"
 #include "firmware/counters.h"
 #include "firmware/monitor.h"
 #include "firmware/paging.h"
@@ -15,6 +16,8 @@ Monitor::Resume Monitor::event() {
   const auto cause = static_cast<isa::Cause>(host::read_special<isa::Special::Ecause>());
   const uint32_t address = static_cast<uint32_t>(host::read_special<isa::Special::Eaddr>());
   const uint64_t info = host::read_special<isa::Special::Einfo>();
+  // Only translations are executed with interrupts on.
+  if (host::read_special<isa::Special::Esave>() != 0) return translation_event(cause, address, info);
   switch (cause) {
     case isa::Cause::TlbMiss: return tlb_miss(address, (info & isa::kInfoWrite) != 0);
     case isa::Cause::GuestFault: return guest_fault(address, info);
@@ -34,6 +37,25 @@ Monitor::Resume Monitor::event() {
     case isa::Cause::PlatformReturn: return Resume::Repeat;
     default: panic("an event that compiled firmware cannot cause", address);
   }
+}
+
+/// An event in a translation. What it has done since its entry is gone; what the event means becomes clear when
+/// interpretation comes to the instruction, if it was not speculation's.
+Monitor::Resume Monitor::translation_event(isa::Cause cause, uint32_t address, uint64_t info) {
+  if (cause == isa::Cause::TlbMiss) {
+    const PageTranslation found = walk(address, (info & isa::kInfoWrite) != 0 ? Access::Write : Access::Read, user_mode());
+    if (found.ok && fill_tlb(address, found) == Resume::Repeat) {
+      count(Counter::TlbFills);
+      return Resume::Repeat;
+    }
+  }
+  host::call_code(address(CodeStub::Recover), 0);
+  pending_ = Pending::Nothing;
+  if (cause == isa::Cause::Interrupt || cause == isa::Cause::Sample) return Resume::Abandon;
+  count(Counter::TranslationFaults);
+  if (Translation* const t = gears_->cache().find(static_cast<uint32_t>(guest(ir::GuestReg::Eip)))) ++t->faults;
+  interpret_ = true;
+  return Resume::Abandon;
 }
 
 /// Gives up the instruction in progress: none of its stores happens, its registers are not yet written.
@@ -60,7 +82,7 @@ Monitor::Resume Monitor::page_fault(uint32_t address, uint32_t error_code) {
 }
 
 /// Writes the entry for a page that the page tables allow; #MC if nothing is there.
-Monitor::Resume Monitor::fill_tlb(uint32_t address, const Translation& found) {
+Monitor::Resume Monitor::fill_tlb(uint32_t address, const PageTranslation& found) {
   isa::TlbEntry entry;
   entry.virtual_page = address >> isa::kPageShift;
   entry.physical_page = found.physical_page;
@@ -70,12 +92,12 @@ Monitor::Resume Monitor::fill_tlb(uint32_t address, const Translation& found) {
   const uint64_t begin = found.physical_page << isa::kPageShift, end = begin + isa::kPageSize;
   if (end <= mailbox.guest_ram_size) {
     const auto page = static_cast<uint32_t>(found.physical_page);
-    entry.granules = cache_.granules(page);
+    entry.granules = code_.granules(page);
     if (entry.granules != 0) {
       entry.flags |= isa::kTlbTranslated;
       count(Counter::TlbFillsTranslated);
     }
-    if (found.writable && found.dirty) cache_.note_writable(page);
+    if (found.writable && found.dirty) code_.note_writable(page);
   } else if (begin >= mailbox.device_begin && end <= mailbox.device_end) {
     entry.flags |= isa::kTlbDevice;
   } else {
@@ -86,7 +108,7 @@ Monitor::Resume Monitor::fill_tlb(uint32_t address, const Translation& found) {
 }
 
 Monitor::Resume Monitor::tlb_miss(uint32_t address, bool write) {
-  const Translation found = walk(address, write ? Access::Write : Access::Read, user_mode());
+  const PageTranslation found = walk(address, write ? Access::Write : Access::Read, user_mode());
   if (!found.ok) return page_fault(address, found.error);
   count(Counter::TlbFills);
   return fill_tlb(address, found);
@@ -96,7 +118,7 @@ Monitor::Resume Monitor::tlb_miss(uint32_t address, bool write) {
 /// since the entry was written, or the page was clean: a new entry, and the instruction again.
 Monitor::Resume Monitor::guest_fault(uint32_t address, uint64_t info) {
   const bool write = (info & isa::kInfoWrite) != 0;
-  const Translation found = walk(address, write ? Access::Write : Access::Read, user_mode());
+  const PageTranslation found = walk(address, write ? Access::Write : Access::Read, user_mode());
   if (!found.ok) return page_fault(address, found.error);
   if ((info & isa::kInfoClean) != 0) count(Counter::DirtyFaults);
   host::tlb_flush_page(address);
@@ -112,8 +134,8 @@ Monitor::Resume Monitor::translated_write(uint32_t address, uint64_t info) {
   const uint32_t offset = address & (isa::kPageSize - 1);
   const uint32_t in_page = offset + size <= isa::kPageSize ? size : static_cast<uint32_t>(isa::kPageSize) - offset;
   const uint32_t page = static_cast<uint32_t>(info >> isa::kInfoPageShift);
-  cache_.invalidate(page, isa::granules_of(offset, in_page));
-  cache_.flush_tlb();  // whatever other addresses the page has
+  code_.invalidate(page, isa::granules_of(offset, in_page));
+  code_.flush_tlb();  // whatever other addresses the page has
   abandon(Pending::Step);
   return Resume::Abandon;
 }
