@@ -37,7 +37,6 @@ Monitor::Monitor()
       run_(run_function(interpreter_)),
       cache_(code_, form_, host::mailbox().max_gear == 0 ? 0 : host::mailbox().gears.threshold[1]) {
   if (host::mailbox().max_gear != 0) {
-    write_code_stubs(host::mailbox().machine);
     gears_ = new Gears(code_, cache_, host::mailbox());
   }
 
@@ -47,6 +46,7 @@ Monitor::Monitor()
   scratch(base()).zero = 0;
   // The interpreters execute in order and speculate on nothing: they may talk to devices.
   host::write_special<isa::Special::Iomode>(1);
+  if (host::mailbox().max_gear != 0) write_code_stubs(host::mailbox().machine);
 }
 
 void Monitor::loop() {
@@ -65,13 +65,13 @@ void Monitor::loop() {
                (guest(GuestReg::SysFlags) & kTrapFlag) != 0) {
       step();
     } else {
-      run();
+      advance();
     }
   }
 }
 
 /// Enters the translation at EIP, or interprets.
-void Monitor::run() {
+void Monitor::advance() {
   if (gears_ != nullptr && !interpret_) {
     if (Translation* const found = gears_->cache().find(static_cast<uint32_t>(guest(GuestReg::Eip)))) {
       run_translation(*found);
@@ -83,16 +83,21 @@ void Monitor::run() {
   run_block();
 }
 
+uint64_t Monitor::execute(uint64_t translation) {
+  from_ = nullptr;
+  indirect_ = false;
+  return host::call_code(fw::address(CodeStub::Enter), translation);
+}
+
 void Monitor::run_translation(Translation& translation) {
   TranslationCache& cache = gears_->cache();
   if (exit_ != nullptr) cache.chain(*exit_, translation);
   if (jumped_) cache.enter_jump(translation);
   exit_ = nullptr;
   jumped_ = false;
-  from_ = nullptr;
-  indirect_ = false;
   count(Counter::Entries);
-  const uint64_t number = host::call_code(address(CodeStub::Enter), translation.code);
+  const uint64_t number = execute(translation.code);
+  guest(GuestReg::Eip) = static_cast<uint32_t>(guest(GuestReg::Eip));
   if (number == kExitIndirect) jumped_ = true;
   else if (number == kExitTrap) interpret_ = true;
   else exit_ = &cache.exit(static_cast<uint32_t>(number));

@@ -25,13 +25,18 @@ class Monitor {
  public:
   Monitor();
 
-  /// An event of the host, from fw_event(). Returns if the interrupted molecule is to be repeated; otherwise
-  /// the instruction in progress is abandoned, and what remains to be done about it is recorded.
-  enum class Resume : uint8_t { Repeat, Abandon };
-  Resume event();
-
   /// Executes the guest until the platform says stop.
   void loop();
+
+  /// Runs the translation at host address `translation` on the guest's state and returns the id of the exit by which control
+  /// came back, with the context up to date. An event may abandon it: then this does not return, and the loop goes on from
+  /// the state at the last commit.
+  uint64_t execute(uint64_t translation);
+
+  /// An event of the host, from fw_event(). Returns if the interrupted molecule is to be repeated; otherwise
+  /// the instruction or translation in progress is abandoned, and what remains to be done about it is recorded.
+  enum class Resume : uint8_t { Repeat, Abandon };
+  Resume event();
 
   /// See raise_exception() in helper_call.h.
   void raise(uint8_t vector, uint32_t error_code);
@@ -46,22 +51,24 @@ class Monitor {
   };
 
   void step();
-  void run();
+  void advance();
   void run_block();
   void run_translation(Translation& translation);
   void hot(uint32_t eip);
-  Resume translation_event(isa::Cause cause, uint32_t address, uint64_t info);
   void left();
   void deliver(uint8_t vector, uint32_t error_code, bool software);
   void call_platform(Service service);
   void remap();
   void refresh_assumptions();
   void abandon(Pending pending);
+  Resume abandon_translation();
+  Resume fault_in_translation();
+  Resume event_in_translation(isa::Cause cause, uint32_t address, uint64_t info);
   Resume tlb_miss(uint32_t address, bool write);
   Resume guest_fault(uint32_t address, uint64_t info);
   Resume translated_write(uint32_t address, uint64_t info);
   Resume page_fault(uint32_t address, uint32_t error_code);
-  Resume fill_tlb(uint32_t address, const PageTranslation& found);
+  bool fill_tlb(uint32_t address, const PageTranslation& found);
   Resume exception(uint8_t vector, uint32_t error_code);
 
   GuestContext& context() { return host::mailbox().context; }
@@ -88,5 +95,8 @@ class Monitor {
 
 /// The one monitor; valid after boot.
 Monitor& monitor();
+
+/// What the firmware does once it has booted, again when it returns, and again when an event has abandoned it.
+void run();
 
 }  // namespace chrysalis::fw
