@@ -9,8 +9,9 @@
 
 namespace chrysalis::translator {
 
-/// Receives the jump translation buffer's answer at indirect exits; nobody else uses it before an exit is complete.
-inline constexpr Reg kJumpTarget = 30;
+/// Receives the jump translation buffer's answer at indirect exits of guest regions, whose maps never need it; unlike r30 it
+/// survives events.
+inline constexpr Reg kJumpTarget = 29;
 
 /// Selects atoms.
 ///

@@ -103,6 +103,19 @@ ValueId GuestRegionBuilder::read_other(GuestReg reg) {
   return known = emit(load).value;
 }
 
+/// Guest registers hold 32 bits, zero-extended; the lifter's values need not.
+void GuestRegionBuilder::set(GuestReg reg, ValueId lifted) {
+  ValueId& held = value_of(reg);
+  held = renamed(lifted);
+  if (reg == GuestReg::Flags || !wide_[lifted]) return;
+  ir::Inst cut;
+  cut.op = Op::Zext;
+  cut.width = 32;
+  cut.src[0] = held;
+  cut.value = region_.code.new_value();
+  held = emit(cut).value;
+}
+
 /// The map of the exit just emitted: everything where translations expect it.
 void GuestRegionBuilder::add_map(unsigned completed, bool likely, ValueId target) {
   Binding bindings[kRegisters + 1];
@@ -118,7 +131,11 @@ void GuestRegionBuilder::add_map(unsigned completed, bool likely, ValueId target
 void GuestRegionBuilder::copy(const ir::Inst& inst) {
   ir::Inst& out = emit(inst);
   for (ValueId& source : out.src) source = renamed(source);
-  if (inst.value != kNoValue) names_[inst.value] = out.value = region_.code.new_value();
+  if (inst.value != kNoValue) {
+    names_[inst.value] = out.value = region_.code.new_value();
+    const bool is_signed = inst.op == Op::Sext || inst.op == Op::LoadS;
+    wide_[inst.value] = inst.op == Op::Const ? static_cast<uint64_t>(inst.imm) >> 32 != 0 : inst.width == 64 || is_signed;
+  }
   if (inst.flags != kNoValue) names_[inst.flags] = out.flags = region_.code.new_value();
   if (inst.op == Op::TrapIf) region_.add_map({});
 }
@@ -173,12 +190,13 @@ void GuestRegionBuilder::append_exit(const ir::Inst& inst, uint32_t eip, uint32_
 void GuestRegionBuilder::append(const ir::Code& lifted, uint32_t eip, uint32_t next_eip, Way way, uint32_t predicted) {
   CHRYSALIS_ASSERT(!ended_, eip);
   names_.assign(lifted.next_value, kNoValue);
+  wide_.assign(lifted.next_value, 0);
   for (const ir::Inst& inst : lifted.insts) {
     const auto reg = static_cast<GuestReg>(inst.aux);
     if (inst.op == Op::GetReg) {
       names_[inst.value] = is_tracked(reg) ? value_of(reg) : read_other(reg);
     } else if (inst.op == Op::SetReg) {
-      value_of(reg) = renamed(inst.src[0]);
+      set(reg, inst.src[0]);
     } else if (inst.op != Op::TrapIf && ir::is_exit(inst)) {
       append_exit(inst, eip, next_eip, way, predicted);
     } else {
@@ -192,10 +210,11 @@ void GuestRegionBuilder::append(const ir::Code& lifted, uint32_t eip, uint32_t n
 void GuestRegionBuilder::begin_skip(const ir::Code& branch, uint32_t eip) {
   CHRYSALIS_ASSERT(skip_on_ == kNoValue && !ended_, eip);
   names_.assign(branch.next_value, kNoValue);
+  wide_.assign(branch.next_value, 0);
   for (const ir::Inst& inst : branch.insts) {
     const auto reg = static_cast<GuestReg>(inst.aux);
     if (inst.op == Op::GetReg) names_[inst.value] = is_tracked(reg) ? value_of(reg) : read_other(reg);
-    else if (inst.op == Op::SetReg) value_of(reg) = renamed(inst.src[0]);
+    else if (inst.op == Op::SetReg) set(reg, inst.src[0]);
     else if (!ir::is_exit(inst)) copy(inst);
     else {
       skip_cond_ = inst.cond;

@@ -56,6 +56,7 @@ class GuestRegionBuilder {
   static constexpr unsigned kFlagsIndex = 8;
 
   ir::ValueId& value_of(ir::GuestReg reg);
+  void set(ir::GuestReg reg, ir::ValueId lifted);
   ir::ValueId read_other(ir::GuestReg reg);
   ir::ValueId renamed(ir::ValueId value) const { return value == ir::kNoValue ? value : names_[value]; }
   ir::Inst& emit(const ir::Inst& inst);
@@ -69,6 +70,7 @@ class GuestRegionBuilder {
   ir::ValueId current_[kRegisters] = {};
   ir::ValueId others_[static_cast<unsigned>(ir::GuestReg::kCount)] = {};
   std::vector<ir::ValueId> names_;  ///< of the lifted instruction's values, in the region
+  std::vector<uint8_t> wide_;       ///< by the lifted instruction's values: bits above 31 may be set
   unsigned count_ = 0;
   bool ended_ = false;
   // If-conversion under way.
