@@ -12,6 +12,9 @@ namespace chrysalis::translator {
 /// Labels that no block has: stubs that the image provides.
 inline constexpr int64_t kLabelEnterTranslation = -1;
 
+/// Receives the jump translation buffer's answer at indirect exits; nobody else uses it before an exit is complete.
+inline constexpr Reg kJumpTarget = 30;
+
 /// Selects atoms.
 ///
 /// In:     a region that satisfies verify_region(), without GetReg, SetReg and Helper: those become entry
