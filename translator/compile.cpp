@@ -18,32 +18,12 @@ void verify(const Region& region) {
   for (const ir::Violation& violation : verify_region(region)) assertion_failed(violation.rule, "translator", 0, violation.inst);
 }
 
-/// What the points read, over virtual registers: constants are delivered by the exits themselves.
-PointReads virtual_reads(const Region& region, const MachineCode& code) {
-  PointReads reads;
-  for (size_t point = 0; point < region.maps.size(); ++point) {
-    const uint32_t first = static_cast<uint32_t>(reads.regs.size());
-    for (const Binding& binding : region.map(point)) {
-      if (!code.virtuals[binding.value].is_const) reads.regs.push_back(virtual_register(binding.value));
-    }
-    reads.points.push_back({first, static_cast<uint32_t>(reads.regs.size()) - first});
-  }
-  return reads;
-}
-
 unsigned population(uint64_t bits) {
   unsigned count = 0;
   for (; bits != 0; bits &= bits - 1) ++count;
   return count;
 }
 
-/// How many values may be alive at once: what there is, less what the scheduler does not foresee.
-void set_limits(const Region& region, ScheduleOptions& options) {
-  constexpr uint64_t kFlags = 0xfe00;
-  const unsigned general = population(region.allocatable & ~kFlags), flags = population(region.allocatable & kFlags);
-  options.pressure_limit = general > 8 ? general - 4 : 4;
-  options.flags_limit = flags > 3 ? flags - 2 : 1;
-}
 
 isa::Atom atom_of(const MachOp& op) {
   const isa::AtomInfo& row = isa::info(op.op);
@@ -149,11 +129,37 @@ void add_link_stubs(Scheduler& scheduler, uint32_t first_exit, CompiledRegion& o
 
 }  // namespace
 
-CompileStats compile(Region& region, const isa::MachineDescription& machine, const CompileOptions& options,
-                     CompiledRegion& out) {
-  out.clear();
-  CompileStats stats;
-  stats.operations = static_cast<uint32_t>(region.code.insts.size());
+PointReads virtual_reads(const Region& region, const MachineCode& code) {
+  PointReads reads;
+  for (size_t point = 0; point < region.maps.size(); ++point) {
+    const uint32_t first = static_cast<uint32_t>(reads.regs.size());
+    for (const Binding& binding : region.map(point)) {
+      if (!code.virtuals[binding.value].is_const) reads.regs.push_back(virtual_register(binding.value));
+    }
+    reads.points.push_back({first, static_cast<uint32_t>(reads.regs.size()) - first});
+  }
+  return reads;
+}
+
+ScheduleOptions preschedule_options(const Region& region, const MachineCode& code, const isa::MachineDescription& machine,
+                                    const CompileOptions& options) {
+  ScheduleOptions out;
+  out.faults_roll_back = region.faults_roll_back;
+  out.stack = region.stack;
+  // What there is, less what the scheduler does not foresee.
+  constexpr uint64_t kFlags = 0xfe00;
+  const unsigned general = population(region.allocatable & ~kFlags), flags = population(region.allocatable & kFlags);
+  out.pressure_limit = general > 8 ? general - 4 : 4;
+  out.flags_limit = flags > 3 ? flags - 2 : 1;
+  if (region.faults_roll_back && options.pass_stores) {
+    out.first_alias_entry = code.kept_entries;
+    out.alias_entries = machine.alias_entries;
+    out.in_order = region.in_order;
+  }
+  return out;
+}
+
+void optimize(Region& region, const CompileOptions& options) {
   const auto run = [&](bool enabled, PassStats (*pass)(Region&)) {
     if (!enabled) return;
     pass(region);
@@ -164,6 +170,14 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
   run(options.merge, merge_equal_operations);
   run(options.fold_addresses, fold_addresses);
   run(options.dead_code, eliminate_dead_code);
+}
+
+CompileStats compile(Region& region, const isa::MachineDescription& machine, const CompileOptions& options,
+                     CompiledRegion& out) {
+  out.clear();
+  CompileStats stats;
+  stats.operations = static_cast<uint32_t>(region.code.insts.size());
+  optimize(region, options);
 
   MachineCode code;
   generate(region, machine, code);
@@ -171,18 +185,10 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
   Scheduler scheduler(machine);
   Schedule plan;
   ScheduleOptions plan_options;
-  plan_options.faults_roll_back = region.faults_roll_back;
-  plan_options.stack = region.stack;
   if (options.preschedule) {
-    set_limits(region, plan_options);
-    if (region.faults_roll_back && options.pass_stores) {
-      plan_options.first_alias_entry = code.kept_entries;
-      plan_options.alias_entries = machine.alias_entries;
-      plan_options.in_order = region.in_order;
-    }
+    plan_options = preschedule_options(region, code, machine, options);
     scheduler.run(code.ops, code.virtuals, virtual_reads(region, code), plan_options, plan);
     stats.passing_loads = plan.passing_loads;
-    plan_options.pressure_limit = plan_options.alias_entries = 0;  // what passes what is decided
     std::vector<MachOp> ordered;
     ordered.reserve(code.ops.size());
     for (const uint16_t at : plan.sequence) ordered.push_back(code.ops[at]);
@@ -196,6 +202,9 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
   stats.moves = allocation.moves;
   stats.stub_moves = allocation.stub_moves;
 
+  plan_options.faults_roll_back = region.faults_roll_back;
+  plan_options.stack = region.stack;
+  plan_options.pressure_limit = plan_options.alias_entries = 0;  // what passes what is decided
   scheduler.run(code.ops, {}, reads, plan_options, plan);
   stats.cycles = plan.cycles;
   uint32_t next_stub = static_cast<uint32_t>(plan.molecules.size());

@@ -6,6 +6,7 @@
 #include "isa-host/machine_description.h"
 #include "translator/machine_code.h"
 #include "translator/region.h"
+#include "translator/schedule.h"
 
 namespace chrysalis::translator {
 
@@ -78,6 +79,16 @@ inline constexpr Reg kExitNumber = 30;
 /// Errors: none; see generate(), allocate_registers().
 CompileStats compile(Region& region, const isa::MachineDescription& machine, const CompileOptions& options,
                      CompiledRegion& out);
+
+// Parts of compile(), for those who study them.
+
+/// Runs the passes.
+void optimize(Region& region, const CompileOptions& options);
+/// What the points read, over virtual registers: constants are delivered by the exits themselves.
+PointReads virtual_reads(const Region& region, const MachineCode& code);
+/// How the first scheduling, over virtual registers, is done.
+ScheduleOptions preschedule_options(const Region& region, const MachineCode& code, const isa::MachineDescription& machine,
+                                    const CompileOptions& options);
 
 /// Schedules and appends straight-line code over physical registers that ends in a final exit: stubs written
 /// by hand. It becomes part of the main path.

@@ -1,0 +1,139 @@
+// What the scheduler makes of the superblocks of real programs, and the scheduling problems behind it for an exact
+// solver (bound.py). docs/scheduling.md says how to use the two.
+//
+//   schedule_study [--machine NAME]... [--source] [--unroll N] [--max N] [--problems FILE] [--repeat N] PROGRAM...
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+
+#include "isa-host/assembler.h"
+#include "isa-host/machine.h"
+#include "tests/translator/superblocks.h"
+#include "translator/codegen.h"
+#include "translator/compile.h"
+#include "translator/ir/text.h"
+
+namespace chrysalis::test {
+namespace {
+
+struct Settings {
+  std::vector<std::string> machines{"crusoe", "efficeon", "denver"}, programs;
+  SuperblockOptions superblocks;
+  bool own_source = false;
+  std::string problems, show;
+  unsigned repeat = 1;
+};
+
+/// One scheduling problem in text: the machine, then operations and edges.
+class ProblemWriter {
+ public:
+  explicit ProblemWriter(const std::string& path) {
+    if (!path.empty()) out_.open(path);
+    if (!path.empty() && !out_) throw std::runtime_error(path + ": cannot be written");
+  }
+
+  void write(const std::string& name, const isa::MachineModel& machine, const translator::MachineCode& code,
+             const translator::DependenceGraph& graph, uint32_t first, uint32_t final) {
+    if (!out_.is_open()) return;
+    const isa::MachineDescription& core = machine.core;
+    out_ << "problem " << name << " " << machine.name << " width " << unsigned{core.width} << " literals " << unsigned{core.literal_slots}
+         << " first " << first << " final " << final << "\n";
+    for (const translator::MachOp& op : code.ops) {
+      const isa::AtomInfo& row = isa::info(op.op);
+      unsigned slots = 0;
+      for (unsigned slot = 0; slot < core.width; ++slot) slots |= isa::offers(core.slot_units[slot], row.unit) ? 1u << slot : 0;
+      const bool last = row.has(isa::kCommit | isa::kRollback | isa::kSerializing);
+      const bool divides = row.latency == isa::Latency::Div;
+      out_ << "op " << slots << " " << (op.mode == isa::Mode::Long) << " " << row.has(isa::kBranch) << " " << last << " "
+           << (divides ? unsigned{core.latency[static_cast<unsigned>(row.latency)]} : 0u) << " " << row.mnemonic << "\n";
+    }
+    for (uint32_t node = code.ops.size(); node < graph.nodes(); ++node) out_ << "joint\n";
+    for (uint32_t from = 0; from < graph.nodes(); ++from) {
+      graph.for_each_successor(from, [&](uint32_t to, uint32_t latency) { out_ << "edge " << from << " " << to << " " << latency << "\n"; });
+    }
+  }
+
+ private:
+  std::ofstream out_;
+};
+
+/// The main path's molecules; targets as they stand before layout.
+void show(const translator::Region& region, const translator::CompiledRegion& compiled) {
+  std::printf("%s", ir::text(region.code).c_str());
+  for (uint32_t m = 0; m < compiled.main_molecules; ++m) {
+    isa::Molecule molecule;
+    molecule.count = compiled.molecules[m].count;
+    for (unsigned i = 0; i < molecule.count; ++i) molecule.atoms[i] = compiled.atoms[compiled.molecules[m].first + i];
+    std::printf("%3u  %s\n", m, isa::disassemble(molecule).c_str());
+  }
+}
+
+void study(const Settings& settings, const std::vector<Superblock>& blocks, const isa::MachineModel& machine, ProblemWriter& problems) {
+  translator::CompileOptions options;
+  uint64_t instructions = 0, operations = 0, atoms = 0, cycles = 0, first_cycles = 0, moves = 0, passing = 0, spilled = 0;
+  for (const Superblock& block : blocks) {
+    translator::CompileStats stats;
+    for (unsigned i = 0; i < settings.repeat; ++i) {
+      translator::Region region = block.region;
+      translator::CompiledRegion compiled;
+      stats = translator::compile(region, machine.core, options, compiled);
+      if (block.name == settings.show) show(region, compiled);
+    }
+    translator::Region region = block.region;
+    optimize(region, options);
+    translator::MachineCode code;
+    generate(region, machine.core, code);
+    translator::Scheduler scheduler(machine.core);
+    translator::Schedule plan;
+    std::vector<translator::MachOp> ops = code.ops;
+    scheduler.run(ops, code.virtuals, virtual_reads(region, code), preschedule_options(region, code, machine.core, options), plan);
+    problems.write(block.name, machine, code, scheduler.graph(), plan.cycles, stats.cycles);
+    instructions += block.instructions;
+    operations += stats.operations;
+    atoms += code.ops.size();
+    first_cycles += plan.cycles;
+    cycles += stats.cycles;
+    moves += stats.moves;
+    passing += stats.passing_loads;
+    spilled += stats.spilled;
+  }
+  std::printf("%-9s %5zu superblocks, x86 %6llu, operations %6llu, atoms %6llu, moves %5llu, spilled %llu, passing %llu, first %llu, final %llu cycles, x86/cycle %.3f\n",
+              machine.name.c_str(), blocks.size(), static_cast<unsigned long long>(instructions), static_cast<unsigned long long>(operations),
+              static_cast<unsigned long long>(atoms), static_cast<unsigned long long>(moves), static_cast<unsigned long long>(spilled),
+              static_cast<unsigned long long>(passing), static_cast<unsigned long long>(first_cycles), static_cast<unsigned long long>(cycles),
+              static_cast<double>(instructions) / static_cast<double>(cycles));
+}
+
+int run(int argc, char** argv) {
+  Settings settings;
+  CLI::App app{"What the scheduler makes of the superblocks of i386 programs"};
+  app.add_option("--machine", settings.machines, "machines: names or files")->capture_default_str();
+  app.add_flag("--own-source", settings.own_source, "only functions of PROGRAM's own source, NAME.c of NAME-LEVEL");
+  app.add_option("--unroll", settings.superblocks.unroll, "copies of a loop's body")->capture_default_str();
+  app.add_option("--max", settings.superblocks.max_instructions, "x86 instructions of a superblock")->capture_default_str();
+  app.add_option("--problems", settings.problems, "file for the scheduling problems");
+  app.add_option("--repeat", settings.repeat, "compilations of each superblock, for profiling")->capture_default_str();
+  app.add_option("--show", settings.show, "name of a superblock whose IR and molecules are printed");
+  app.add_option("programs", settings.programs, "i386 ELF files with symbols")->required();
+  CLI11_PARSE(app, argc, argv);
+  try {
+    std::vector<Superblock> blocks;
+    for (const std::string& program : settings.programs) {
+      const std::string name = std::filesystem::path(program).filename().string();
+      if (settings.own_source) settings.superblocks.source = name.substr(0, name.find('-')) + ".c";
+      for (Superblock& block : superblocks(program, settings.superblocks)) blocks.push_back(std::move(block));
+    }
+    ProblemWriter problems(settings.problems);
+    for (const std::string& machine : settings.machines) study(settings, blocks, isa::load_machine(machine), problems);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "schedule_study: %s\n", error.what());
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace chrysalis::test
+
+int main(int argc, char** argv) { return chrysalis::test::run(argc, argv); }
