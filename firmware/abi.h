@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "isa-host/machine_description.h"
+
 namespace chrysalis::fw {
 
 // -- Physical memory map ---------------------------------------------------------------------------
@@ -100,6 +102,7 @@ struct Mailbox {
   Interpreter interpreter;
   uint32_t max_gear;
   uint64_t tsc_scale;        ///< guest TSC ticks per host cycle, 32.32 fixed point
+  isa::MachineDescription machine;  ///< what the translator makes code for
   // written by the platform before reset and during services
   uint64_t attention_cycle;  ///< host cycle from which the platform wants Service::Attention; 0: never
   /// Bits of a page-table entry that forbid execution, among those that 32-bit paging leaves to the operating system (9..11);

@@ -1,5 +1,6 @@
 #include "firmware/monitor.h"
 
+#include "firmware/code_stubs.h"
 #include "firmware/counters.h"
 #include "firmware/descriptors.h"
 #include "firmware/fast_forms.h"
@@ -41,6 +42,7 @@ Monitor::Monitor()
   scratch(base()).zero = 0;
   // The interpreters execute in order and speculate on nothing: they may talk to devices.
   host::write_special<isa::Special::Iomode>(1);
+  if (host::mailbox().max_gear != 0) write_code_stubs(host::mailbox().machine);
 }
 
 void Monitor::loop() {
@@ -62,6 +64,12 @@ void Monitor::loop() {
       run_block();
     }
   }
+}
+
+uint64_t Monitor::execute(uint64_t translation) {
+  from_ = nullptr;
+  indirect_ = false;
+  return host::call_code(fw::address(CodeStub::Enter), translation);
 }
 
 /// Finds and runs the block at EIP, and what it is linked to.

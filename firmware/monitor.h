@@ -27,8 +27,13 @@ class Monitor {
   /// Executes the guest until the platform says stop.
   void loop();
 
+  /// Runs the translation at host address `translation` on the guest's state and returns the id of the exit by which control
+  /// came back, with the context up to date. An event may abandon it: then this does not return, and the loop goes on from
+  /// the state at the last commit.
+  uint64_t execute(uint64_t translation);
+
   /// An event of the host, from fw_event(). Returns if the interrupted molecule is to be repeated; otherwise
-  /// the instruction in progress is abandoned, and what remains to be done about it is recorded.
+  /// the instruction or translation in progress is abandoned, and what remains to be done about it is recorded.
   enum class Resume : uint8_t { Repeat, Abandon };
   Resume event();
 
@@ -51,11 +56,13 @@ class Monitor {
   void call_platform(Service service);
   void refresh_assumptions();
   void abandon(Pending pending);
+  Resume abandon_translation();
+  Resume event_in_translation(isa::Cause cause, uint32_t address, uint64_t info);
   Resume tlb_miss(uint32_t address, bool write);
   Resume guest_fault(uint32_t address, uint64_t info);
   Resume translated_write(uint32_t address, uint64_t info);
   Resume page_fault(uint32_t address, uint32_t error_code);
-  Resume fill_tlb(uint32_t address, const Translation& found);
+  bool fill_tlb(uint32_t address, const Translation& found);
   Resume exception(uint8_t vector, uint32_t error_code);
 
   GuestContext& context() { return host::mailbox().context; }
@@ -78,5 +85,8 @@ class Monitor {
 
 /// The one monitor; valid after boot.
 Monitor& monitor();
+
+/// What the firmware does once it has booted, again when it returns, and again when an event has abandoned it.
+void run();
 
 }  // namespace chrysalis::fw

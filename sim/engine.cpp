@@ -24,8 +24,9 @@ image::Image build_firmware(const isa::MachineModel& machine) {
   }
 }
 
-void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, uint64_t guest_ram_size) {
+void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, const isa::MachineModel& machine, uint64_t guest_ram_size) {
   mailbox.magic = fw::kMailboxMagic;
+  mailbox.machine = machine.core;
   mailbox.guest_ram_size = guest_ram_size;
   mailbox.interpreter = settings.interpreter == "decode-dispatch"     ? fw::Interpreter::DecodeDispatch
                         : settings.interpreter == "indirect-threaded" ? fw::Interpreter::IndirectThreaded
@@ -34,14 +35,14 @@ void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, uint64_t guest
   mailbox.tsc_scale = uint64_t{1} << 32;  // the guest's TSC counts host cycles
 }
 
-void load_firmware(const image::Image& image, const Settings& settings, const isa::MachineModel&, isa::PhysicalMemory& memory) {
+void load_firmware(const image::Image& image, const Settings& settings, const isa::MachineModel& machine, isa::PhysicalMemory& memory) {
   for (const image::Segment& segment : image.segments) {
     uint8_t* at = memory.ram(segment.address, segment.bytes.size());
     if (!at) throw std::logic_error("the firmware's image does not fit into concealed memory");
     std::memcpy(at, segment.bytes.data(), segment.bytes.size());
   }
   fw::Mailbox& mailbox = mailbox_in(memory);
-  fill_mailbox(mailbox, settings, memory.guest_size());
+  fill_mailbox(mailbox, settings, machine, memory.guest_size());
   const uint64_t end = fw::kConcealedBase + fw::kConcealedSize;
   mailbox.heap_begin = image.heap_begin;
   mailbox.heap_end = fw::kCodeCacheBase;

@@ -26,6 +26,10 @@ class CycleEngine final : public Engine {
     load_firmware(image_, settings, machine, platform_.memory());
     for (const image::CodeRange& range : image_.ranges)
       platform_.set_mode(range.begin, range.end, mode_of(image_.functions[range.function].mode));
+    platform_.set_mode(fw::kCodeCacheBase, fw::kCodeCacheBase + fw::kCodeStubsSize, hw::Mode::Dispatch);
+    constexpr hw::Mode kTranslated[] = {hw::Mode::Translated1, hw::Mode::Translated2, hw::Mode::Translated3};
+    for (unsigned gear = 0; gear < 3; ++gear)
+      platform_.set_mode(fw::kGearAreaBase[gear], fw::kGearAreaBase[gear] + fw::kGearAreaSize[gear], kTranslated[gear]);
     platform_.set_service([this](uint32_t service, uint64_t cycle) {
       isa::PlatformResult result;
       result.stop = !(*service_)(static_cast<fw::Service>(service), cycle);

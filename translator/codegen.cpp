@@ -615,11 +615,13 @@ class Generator {
         break;
       case ir::IntrinsicId::TlbFlush: op.op = isa::Op::TlbFlush; break;
       case ir::IntrinsicId::TlbFlushPage: op.op = isa::Op::TlbFlushPage; op.a = reg_of(inst.src[0]); break;
-      case ir::IntrinsicId::EnterTranslation:
-        op.op = isa::Op::Br;
-        aim(op, Target::Label, kLabelEnterTranslation);
-        emit_exit(op);
-        return;
+      case ir::IntrinsicId::JtbWrite:
+        op.op = isa::Op::JtbWrite;
+        op.a = reg_of(inst.src[0]);
+        op.b = reg_of(inst.src[1]);
+        break;
+      case ir::IntrinsicId::JtbClear: op.op = isa::Op::JtbClear; break;
+      case ir::IntrinsicId::ReturnClear: op.op = isa::Op::ReturnClear; break;
       default: {
         Reg sources[3] = {kNoReg, kNoReg, kNoReg};
         const unsigned count = ir::info(static_cast<ir::IntrinsicId>(inst.imm)).sources;

@@ -9,9 +9,6 @@
 
 namespace chrysalis::translator {
 
-/// Labels that no block has: stubs that the image provides.
-inline constexpr int64_t kLabelEnterTranslation = -1;
-
 /// Selects atoms.
 ///
 /// In:     a region that satisfies verify_region(), without GetReg, SetReg and Helper: those become entry
