@@ -82,6 +82,11 @@ void leave_rolled_back(StubWriter& w) {
   branch(w, CodeStub::Leave);
 }
 
+void trap(StubWriter& w) {
+  w.constant(kExitId, kExitTrap);
+  branch(w, CodeStub::LeaveRolledBack);
+}
+
 void indirect(StubWriter& w) {
   w.op(isa::Op::JtbLookup, kLookedUp, isa::kGuestEip);
   w.branch(isa::Op::BrZ, static_cast<int64_t>(CodeStub::IndirectMissed)).a = kLookedUp;
@@ -104,7 +109,7 @@ void recover(StubWriter& w) {
 }  // namespace
 
 void write_code_stubs(const isa::MachineDescription& machine) {
-  void (*const writers[])(StubWriter&) = {enter, leave, leave_rolled_back, indirect, indirect_missed, recover};
+  void (*const writers[])(StubWriter&) = {enter, leave, leave_rolled_back, trap, indirect, indirect_missed, recover};
   constexpr unsigned kStubs = static_cast<unsigned>(CodeStub::kCount);
   static_assert(sizeof writers / sizeof writers[0] == kStubs);
   StubWriter w(machine, kAddressTemps);

@@ -19,6 +19,7 @@ namespace chrysalis::fw {
   STUB(Enter, "a function: runs the translation at a0 on the guest context; delivers the exit's id. The context is then up to date") \
   STUB(Leave, "where exits lead, their state committed: r8 guest address, r30 exit id. Returns from Enter")             \
   STUB(LeaveRolledBack, "where exits lead that give up: r30 exit id. Rolls back to the last commit; EIP is the GPC")    \
+  STUB(Trap, "where x86 exceptions lead: rolls back and leaves with kExitTrap; the interpreter finds the precise point") \
   STUB(Indirect, "where indirect exits lead, their state committed: r8 guest address. On by the jump translation buffer") \
   STUB(IndirectMissed, "the buffer does not know r8: leaves with kExitIndirect")                                       \
   STUB(Recover, "a function, also during an event: rolls back and puts the guest's state at the last commit into the context")
@@ -32,7 +33,8 @@ enum class CodeStub : uint8_t {
 
 /// Exit ids that no translation owns; the code cache gives out kFirstExit and up.
 inline constexpr uint32_t kExitIndirect = 0;  ///< no translation of the address in EIP was found
-inline constexpr uint32_t kFirstExit = 1;
+inline constexpr uint32_t kExitTrap = 1;      ///< an instruction of the translation that EIP names raises an exception
+inline constexpr uint32_t kFirstExit = 16;
 
 inline constexpr uint64_t kCodeStubSize = 512;
 static_assert(kCodeStubSize * static_cast<unsigned>(CodeStub::kCount) <= kCodeStubsSize);

@@ -41,11 +41,23 @@ Monitor::Resume Monitor::event() {
 /// event was the guest's or speculation's.
 Monitor::Resume Monitor::event_in_translation(isa::Cause cause, uint32_t address, uint64_t info) {
   if (cause == isa::Cause::IllegalMolecule) panic("a translation is no code of this machine", address);
-  if (cause != isa::Cause::TlbMiss) return abandon_translation();
-  const Translation found = walk(address, (info & isa::kInfoWrite) != 0 ? Access::Write : Access::Read, user_mode());
-  if (!found.ok || !fill_tlb(address, found)) return abandon_translation();
+  if (cause == isa::Cause::Interrupt || cause == isa::Cause::Sample) return abandon_translation();
+  if (cause != isa::Cause::TlbMiss) return fault_in_translation();
+  const PageTranslation found = walk(address, (info & isa::kInfoWrite) != 0 ? Access::Write : Access::Read, user_mode());
+  if (!found.ok || !fill_tlb(address, found)) return fault_in_translation();
   count(Counter::TlbFills);
   return Resume::Repeat;
+}
+
+/// Interpretation goes on from the last commit, up to the instruction that the event was about and beyond.
+Monitor::Resume Monitor::fault_in_translation() {
+  abandon_translation();
+  count(Counter::TranslationFaults);
+  if (gears_ != nullptr) {
+    if (Translation* const t = gears_->cache().find(static_cast<uint32_t>(guest(ir::GuestReg::Eip)))) ++t->faults;
+  }
+  interpret_ = true;
+  return Resume::Abandon;
 }
 
 Monitor::Resume Monitor::abandon_translation() {
@@ -78,7 +90,7 @@ Monitor::Resume Monitor::page_fault(uint32_t address, uint32_t error_code) {
 }
 
 /// Writes the entry for a page that the page tables allow; false if nothing is there.
-bool Monitor::fill_tlb(uint32_t address, const Translation& found) {
+bool Monitor::fill_tlb(uint32_t address, const PageTranslation& found) {
   isa::TlbEntry entry;
   entry.virtual_page = address >> isa::kPageShift;
   entry.physical_page = found.physical_page;
@@ -88,12 +100,12 @@ bool Monitor::fill_tlb(uint32_t address, const Translation& found) {
   const uint64_t begin = found.physical_page << isa::kPageShift, end = begin + isa::kPageSize;
   if (end <= mailbox.guest_ram_size) {
     const auto page = static_cast<uint32_t>(found.physical_page);
-    entry.granules = cache_.granules(page);
+    entry.granules = code_.granules(page);
     if (entry.granules != 0) {
       entry.flags |= isa::kTlbTranslated;
       count(Counter::TlbFillsTranslated);
     }
-    if (found.writable && found.dirty) cache_.note_writable(page);
+    if (found.writable && found.dirty) code_.note_writable(page);
   } else if (begin >= mailbox.device_begin && end <= mailbox.device_end) {
     entry.flags |= isa::kTlbDevice;
   } else {
@@ -104,7 +116,7 @@ bool Monitor::fill_tlb(uint32_t address, const Translation& found) {
 }
 
 Monitor::Resume Monitor::tlb_miss(uint32_t address, bool write) {
-  const Translation found = walk(address, write ? Access::Write : Access::Read, user_mode());
+  const PageTranslation found = walk(address, write ? Access::Write : Access::Read, user_mode());
   if (!found.ok) return page_fault(address, found.error);
   count(Counter::TlbFills);
   return fill_tlb(address, found) ? Resume::Repeat : exception(kMachineCheck, 0);
@@ -114,7 +126,7 @@ Monitor::Resume Monitor::tlb_miss(uint32_t address, bool write) {
 /// since the entry was written, or the page was clean: a new entry, and the instruction again.
 Monitor::Resume Monitor::guest_fault(uint32_t address, uint64_t info) {
   const bool write = (info & isa::kInfoWrite) != 0;
-  const Translation found = walk(address, write ? Access::Write : Access::Read, user_mode());
+  const PageTranslation found = walk(address, write ? Access::Write : Access::Read, user_mode());
   if (!found.ok) return page_fault(address, found.error);
   if ((info & isa::kInfoClean) != 0) count(Counter::DirtyFaults);
   host::tlb_flush_page(address);
@@ -131,8 +143,8 @@ Monitor::Resume Monitor::translated_write(uint32_t address, uint64_t info) {
   const uint32_t offset = address & (isa::kPageSize - 1);
   const uint32_t in_page = offset + size <= isa::kPageSize ? size : static_cast<uint32_t>(isa::kPageSize) - offset;
   const uint32_t page = static_cast<uint32_t>(info >> isa::kInfoPageShift);
-  cache_.invalidate(page, isa::granules_of(offset, in_page));
-  cache_.flush_tlb();  // whatever other addresses the page has
+  code_.invalidate(page, isa::granules_of(offset, in_page));
+  code_.flush_tlb();  // whatever other addresses the page has
   abandon(Pending::Step);
   return Resume::Abandon;
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "firmware/block_cache.h"
+#include "firmware/gears.h"
 #include "firmware/host.h"
 #include "firmware/paging.h"
 #include "firmware/uop.h"
@@ -50,19 +51,24 @@ class Monitor {
   };
 
   void step();
+  void advance();
   void run_block();
+  void run_translation(Translation& translation);
+  void hot(uint32_t eip);
   void left();
   void deliver(uint8_t vector, uint32_t error_code, bool software);
   void call_platform(Service service);
+  void remap();
   void refresh_assumptions();
   void abandon(Pending pending);
   Resume abandon_translation();
+  Resume fault_in_translation();
   Resume event_in_translation(isa::Cause cause, uint32_t address, uint64_t info);
   Resume tlb_miss(uint32_t address, bool write);
   Resume guest_fault(uint32_t address, uint64_t info);
   Resume translated_write(uint32_t address, uint64_t info);
   Resume page_fault(uint32_t address, uint32_t error_code);
-  bool fill_tlb(uint32_t address, const Translation& found);
+  bool fill_tlb(uint32_t address, const PageTranslation& found);
   Resume exception(uint8_t vector, uint32_t error_code);
 
   GuestContext& context() { return host::mailbox().context; }
@@ -72,7 +78,12 @@ class Monitor {
   const Interpreter interpreter_;
   const UopForm form_;
   const RunFunction run_;
+  GuestCode code_;
   BlockCache cache_;
+  Gears* gears_ = nullptr;   ///< null: x86 is only interpreted
+  Exit* exit_ = nullptr;     ///< of a translation: leads to the address in EIP
+  bool jumped_ = false;      ///< an indirect exit of a translation leads there
+  bool interpret_ = false;   ///< the block at EIP, whether translated or not
   Pending pending_ = Pending::Nothing;
   uint8_t vector_ = 0;
   uint32_t error_code_ = 0;
@@ -80,7 +91,6 @@ class Monitor {
   bool delivered_ = false;   ///< since the interpreter left last
   Uop* from_ = nullptr;      ///< the exit that leads to the next block
   bool indirect_ = false;    ///< an indirect exit leads there
-  Uop step_[kMaxUopsPerInstruction + 8];
 };
 
 /// The one monitor; valid after boot.

@@ -32,6 +32,13 @@ void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, const isa::Mac
                         : settings.interpreter == "indirect-threaded" ? fw::Interpreter::IndirectThreaded
                                                                       : fw::Interpreter::DirectThreaded;
   mailbox.max_gear = static_cast<uint32_t>(settings.max_gear);
+  const auto small = [](uint64_t value) { return static_cast<uint32_t>(value); };
+  mailbox.gears.threshold[0] = small(settings.gear1_threshold);
+  mailbox.gears.threshold[1] = small(settings.gear2_threshold);
+  mailbox.gears.threshold[2] = small(settings.gear3_threshold);
+  mailbox.gears.max_instructions = small(settings.region_instructions);
+  mailbox.gears.unroll_instructions = small(settings.unroll_instructions);
+  mailbox.gears.switches = (settings.chaining ? fw::kSwitchChaining : 0u) | (settings.eviction == "fifo" ? fw::kSwitchFifo : 0u);
   mailbox.tsc_scale = uint64_t{1} << 32;  // the guest's TSC counts host cycles
 }
 

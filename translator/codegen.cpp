@@ -98,7 +98,8 @@ isa::Op sign_extending(ir::Op op) {
 class Generator {
  public:
   Generator(const Region& region, const isa::MachineDescription& machine, MachineCode& out)
-      : region_(region), insts_(region.code.insts), offsets_(machine.offset_addressing != 0), out_(out) {}
+      : region_(region), insts_(region.code.insts), offsets_(machine.offset_addressing != 0),
+        jtb_(machine.jtb_entries != 0), return_stack_(machine.return_stack_entries != 0), out_(out) {}
 
   void run() {
     out_.ops.clear();
@@ -552,29 +553,85 @@ class Generator {
     op.target = target;
   }
 
+  /// The commit that belongs to a final exit; it has the exit's map.
+  void emit_commit(isa::Op atom) {
+    MachOp op;
+    op.op = atom;
+    op.count = region_.maps[static_cast<size_t>(point_)].completed;
+    op.hoist_limit = kNeverHoist;
+    if (atom == isa::Op::CommitPc) op.a = isa::kGuestEip;
+    emit(op).point = point_;
+  }
+
+  void emit_branch(isa::Op atom, Reg a, Target kind, int64_t target) {
+    MachOp op;
+    op.op = atom;
+    op.a = a;
+    op.hoist_limit = kNeverHoist;
+    if (kind != Target::None) aim(op, kind, target);
+    emit(op);
+  }
+
+  /// Where a call returns to: its return address is pushed with the host's idea of it.
+  void push_return(uint32_t address) {
+    const Reg guest = out_.new_virtual();
+    load_constant(guest, static_cast<int32_t>(address));
+    MachOp op;
+    op.op = isa::Op::ReturnPush;
+    op.a = guest;
+    op.mode = isa::Mode::Long;
+    op.target_kind = Target::GuestReturn;
+    op.target = address;
+    op.hoist_limit = kNeverHoist;
+    emit(op);
+  }
+
+  /// The last exit, to a guest address that is known.
+  void select_guest_exit(const ir::Inst& inst) {
+    const auto target = static_cast<uint32_t>(inst.imm);
+    if (return_stack_ && inst.aux == static_cast<uint8_t>(ir::ExitKind::Call)) push_return(region_.next_eip);
+    emit_commit(isa::Op::Commit);
+    MachOp& commit = out_.ops.back();
+    if (target != region_.eip) {  // GPC holds the entry's address already
+      commit.mode = isa::Mode::Long;
+      commit.imm = target;
+    }
+    emit_branch(isa::Op::Br, kNoReg, Target::GuestExit, target);
+  }
+
+  /// The last exit, to a guest address in a register; the map puts it into r8. The look-up does not wait for the commit.
+  void select_indirect_exit(const ir::Inst& inst) {
+    if (jtb_) {
+      MachOp look_up;
+      look_up.op = isa::Op::JtbLookup;
+      look_up.d = kJumpTarget;
+      look_up.a = reg_of(inst.src[0]);
+      emit(look_up);
+    }
+    if (return_stack_ && inst.aux == static_cast<uint8_t>(ir::ExitKind::Call)) push_return(region_.next_eip);
+    emit_commit(isa::Op::CommitPc);
+    const bool returns = inst.aux == static_cast<uint8_t>(ir::ExitKind::Return);
+    if (returns && return_stack_) emit_branch(isa::Op::Ret, isa::kGuestEip, Target::None, 0);
+    if (jtb_) {
+      emit_branch(isa::Op::BrZ, kJumpTarget, Target::GuestIndirect, 0);
+      emit_branch(isa::Op::BrInd, kJumpTarget, Target::None, 0);
+    } else {
+      emit_branch(isa::Op::Br, kNoReg, Target::GuestIndirect, 0);
+    }
+  }
+
   void select_exit(const ir::Inst& inst) {
     MachOp op;
     op.op = isa::Op::Br;
     switch (inst.op) {
       case ir::Op::Jump: aim(op, Target::Label, inst.imm); break;
-      case ir::Op::Exit:
-        load_constant(isa::kGuestEip, static_cast<int32_t>(inst.imm));
-        aim(op, Target::GuestExit, inst.imm);
-        break;
-      case ir::Op::Trap: aim(op, Target::GuestTrap, inst.aux | inst.imm << 8); break;
-      case ir::Op::SoftInt: aim(op, Target::GuestTrap, static_cast<int64_t>(inst.aux | uint64_t{1} << 63)); break;
+      case ir::Op::Exit: return select_guest_exit(inst);
+      case ir::Op::Trap: aim(op, Target::GuestTrap, inst.aux); break;
       case ir::Op::Branch: op = conditional(inst); aim(op, Target::Label, inst.imm); break;
       case ir::Op::ExitIf: op = conditional(inst); aim(op, Target::GuestExit, inst.imm); break;
-      case ir::Op::TrapIf: op = conditional(inst); aim(op, Target::GuestTrap, inst.aux | inst.imm << 8); break;
-      case ir::Op::ExitInd: {
-        MachOp move;
-        move.op = isa::Op::Mov;
-        move.d = isa::kGuestEip;
-        move.a = reg_of(inst.src[0]);
-        emit(move);
-        aim(op, Target::GuestIndirect, inst.aux);
-        break;
-      }
+      case ir::Op::TrapIf: op = conditional(inst); aim(op, Target::GuestTrap, inst.aux); break;
+      case ir::Op::ExitIndIf: op = conditional(inst); aim(op, Target::GuestIndirect, 0); break;
+      case ir::Op::ExitInd: return select_indirect_exit(inst);
       case ir::Op::JumpInd: op.op = isa::Op::BrInd; op.a = reg_of(inst.src[0]); break;
       case ir::Op::Call: op.op = isa::Op::Call; op.d = result(inst.value); aim(op, Target::Label, inst.imm); break;
       case ir::Op::CallInd: op.op = isa::Op::CallInd; op.d = result(inst.value); op.a = reg_of(inst.src[0]); break;
@@ -714,7 +771,7 @@ class Generator {
 
   const Region& region_;
   const std::vector<ir::Inst>& insts_;
-  const bool offsets_;
+  const bool offsets_, jtb_, return_stack_;
   MachineCode& out_;
   std::vector<const ir::Inst*> defs_;
   std::vector<uint32_t> needed_;       // uses left after fusion

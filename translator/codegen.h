@@ -9,6 +9,10 @@
 
 namespace chrysalis::translator {
 
+/// Receives the jump translation buffer's answer at indirect exits of guest regions, whose maps never need it; unlike r30 it
+/// survives events.
+inline constexpr Reg kJumpTarget = 29;
+
 /// Selects atoms.
 ///
 /// In:     a region that satisfies verify_region(), without GetReg, SetReg and Helper: those become entry

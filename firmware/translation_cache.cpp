@@ -1,0 +1,273 @@
+#include "firmware/translation_cache.h"
+
+#include <new>
+#include <utility>
+
+#include "firmware/code_stubs.h"
+#include "firmware/counters.h"
+#include "firmware/host.h"
+#include "isa-host/encoding.h"
+#include "translator/layout.h"
+
+namespace chrysalis::fw {
+namespace {
+
+template <class T>
+T* allocate(size_t count) {
+  return static_cast<T*>(::operator new(count * sizeof(T)));
+}
+
+constexpr uint32_t kPageMask = isa::kPageSize - 1;
+
+uint64_t resolve(void*, translator::Target kind, int64_t) {
+  switch (kind) {
+    case translator::Target::Leave: return address(CodeStub::Leave);
+    case translator::Target::GuestIndirect: return address(CodeStub::Indirect);
+    default: return address(CodeStub::Trap);
+  }
+}
+
+}  // namespace
+
+bool SourceSpans::add(uint32_t eip, const Fetched& fetched) {
+  const uint32_t offset = eip & kPageMask;
+  const bool two = fetched.page[1] != fetched.page[0];
+  const uint32_t in_first = two ? static_cast<uint32_t>(isa::kPageSize) - offset : fetched.length;
+  for (uint32_t i = 0; i < (two ? 2u : 1u); ++i) {
+    const uint32_t linear = (eip >> isa::kPageShift) + i;
+    const uint32_t granules = i == 0 ? isa::granules_of(offset, in_first) : isa::granules_of(0, fetched.length - in_first);
+    uint32_t at = 0;
+    while (at < count && (span[at].linear_page != linear || span[at].page != fetched.page[i])) ++at;
+    if (at == count) {
+      if (count == kMaxSpans) return false;
+      span[count++] = {fetched.page[i], linear, 0, nullptr, nullptr};
+    }
+    span[at].granules |= granules;
+  }
+  return true;
+}
+
+TranslationCache::TranslationCache(GuestCode& code, const isa::MachineDescription& machine, Eviction eviction, bool chaining)
+    : code_(code),
+      machine_(machine),
+      eviction_(eviction),
+      chaining_(chaining),
+      exits_(allocate<Exit>(kExitCapacity[0] + kExitCapacity[1] + kExitCapacity[2])),
+      records_(allocate<Translation>(kRecordCapacity[0] + kRecordCapacity[1] + kRecordCapacity[2])),
+      buckets_(allocate<Translation*>(kBuckets)) {
+  uint32_t first_exit = 0, first_record = 0;
+  for (unsigned gear = 0; gear < kGears; ++gear) {
+    Area& area = areas_[gear];
+    area.base = kGearAreaBase[gear];
+    area.bytes.capacity = static_cast<uint32_t>(kGearAreaSize[gear]);
+    area.exits.capacity = kExitCapacity[gear];
+    area.records.capacity = kRecordCapacity[gear];
+    area.first_exit = first_exit;
+    area.first_record = first_record;
+    first_exit += kExitCapacity[gear];
+    first_record += kRecordCapacity[gear];
+  }
+  for (unsigned i = 0; i < kBuckets; ++i) buckets_[i] = nullptr;
+}
+
+TranslationCache::~TranslationCache() {
+  ::operator delete(exits_);
+  ::operator delete(records_);
+  ::operator delete(buckets_);
+}
+
+Translation* TranslationCache::find(uint32_t eip) {
+  for (Translation* t = bucket(eip); t != nullptr; t = t->next_in_bucket) {
+    if (t->eip == eip && t->key == code_.key() && code_.still_mapped(*t)) return t;
+  }
+  return nullptr;
+}
+
+// -- room ------------------------------------------------------------------------------------------------------
+
+void TranslationCache::drop_oldest(Area& area) {
+  Translation& t = oldest(area);
+  if (t.valid) {
+    count(Counter::Evictions);
+    discard(t);
+  }
+  code_.forget(t);
+  area.oldest = (area.oldest + 1) % area.records.capacity;
+  --area.count;
+}
+
+/// A place for `size` units of a ring, the translations that were there gone.
+uint32_t TranslationCache::make_room(Area& area, Ring& ring, uint32_t size, uint32_t (*begin)(const Translation&),
+                                     uint32_t (*end)(const Translation&)) {
+  if (ring.next + size > ring.capacity) {
+    if (eviction_ == Eviction::Flush) {
+      while (area.count != 0) drop_oldest(area);
+    } else {
+      while (area.count != 0 && begin(oldest(area)) >= ring.next) drop_oldest(area);
+    }
+    ring.next = 0;
+  }
+  while (area.count != 0 && begin(oldest(area)) < ring.next + size && end(oldest(area)) > ring.next) drop_oldest(area);
+  return ring.next;
+}
+
+uint32_t TranslationCache::reserve_exits(unsigned gear, uint32_t exits) {
+  Area& area = areas_[gear - 1];
+  const uint32_t at = make_room(area, area.exits, exits, [](const Translation& t) { return t.first_exit; },
+                                [](const Translation& t) { return t.first_exit + t.exit_count; });
+  return kFirstExit + area.first_exit + at;
+}
+
+Translation* TranslationCache::install(unsigned gear, uint32_t eip, unsigned instructions, const SourceSpans& spans,
+                                       translator::CompiledRegion&& region) {
+  Area& area = areas_[gear - 1];
+  const std::vector<translator::CompiledRegion::Exit> exits = region.exits;
+  std::vector<uint32_t> first_atoms, atom_counts;
+  for (const auto& exit : exits) {
+    first_atoms.push_back(region.molecules[exit.molecule].first);
+    atom_counts.push_back(region.molecules[exit.molecule].count);
+  }
+  if (!code_.has_room(spans.count)) return nullptr;
+
+  // The longest that it can become: every displacement a literal, and an island for each.
+  uint32_t bound = 0;
+  for (const isa::Atom& atom : region.atoms) bound += isa::words(atom) * 4 + 8;
+  if (bound > area.bytes.capacity / 4) return nullptr;
+  const uint32_t place = make_room(area, area.bytes, bound, [](const Translation& t) { return t.place; },
+                                   [](const Translation& t) { return t.place + t.bytes; });
+  if (area.count == area.records.capacity) drop_oldest(area);
+
+  translator::CodeLayout layout;
+  layout.add(0, std::move(region));
+  const uint64_t base = area.base + place;
+  const auto bytes = static_cast<uint32_t>(layout.place(base, resolve));
+  const std::vector<uint32_t> words = layout.encode();
+  host::write_code(base, words.data(), words.size());
+  area.bytes.next = place + ((bytes + 63) & ~63u);
+
+  Translation& t = records_[area.first_record + (area.oldest + area.count) % area.records.capacity];
+  ++area.count;
+  t.eip = eip;
+  t.key = code_.key();
+  t.gear = static_cast<uint8_t>(gear);
+  t.instructions = static_cast<uint16_t>(instructions);
+  t.code = base;
+  t.place = place;
+  t.bytes = bytes;
+  t.first_exit = area.exits.next;
+  t.exit_count = static_cast<uint32_t>(exits.size());
+  t.faults = 0;
+  t.incoming = nullptr;
+  area.exits.next += t.exit_count;
+  for (uint32_t i = 0; i < t.exit_count; ++i) {
+    Exit& exit = exits_[area.first_exit + t.first_exit + i];
+    exit.target = exits[i].target;
+    exit.molecule = static_cast<uint32_t>(layout.molecule_address(0, exits[i].molecule));
+    exit.literal = exits[i].returns;
+    // The words of a molecule are its atoms, then the literals of those that have one.
+    exit.word = exit.molecule + 4 * (exit.literal ? atom_counts[i] : exits[i].atom - first_atoms[i]);
+    exit.link = static_cast<uint32_t>(layout.molecule_address(0, exits[i].link));
+    exit.crossing = false;
+    exit.owner = &t;
+    exit.leads_to = nullptr;
+  }
+  for (uint32_t i = 0; i < spans.count; ++i) t.span[i] = spans.span[i];
+  t.owner = this;
+  t.spans = t.span;
+  t.span_count = spans.count;
+  code_.hold(t);
+  // An older one of the same place gives way.
+  if (Translation* const old = find(eip)) discard(*old);
+  t.next_in_bucket = bucket(eip);
+  bucket(eip) = &t;
+  return &t;
+}
+
+// -- chaining --------------------------------------------------------------------------------------------------
+
+void TranslationCache::patch(Exit& exit, uint64_t target) {
+  const int64_t displacement = static_cast<int64_t>(target) - static_cast<int64_t>(exit.molecule);
+  uint32_t word = *host::concealed<const uint32_t>(exit.word);
+  if (exit.literal) {
+    word = static_cast<uint32_t>(displacement);
+  } else {
+    const isa::Encoding& branch = isa::encoding(isa::Op::Br);
+    const uint32_t field = isa::insert_field(branch, isa::Field::Target, ~0u, 0);
+    word = (word & ~field) | isa::insert_field(branch, isa::Field::Target, static_cast<uint32_t>(displacement / 4), 0);
+  }
+  host::write_code(exit.word, &word, 1);
+}
+
+void TranslationCache::chain(Exit& exit, Translation& target) {
+  if (!chaining_ || exit.leads_to != nullptr || !exit.owner->valid) return;
+  patch(exit, target.code);
+  exit.leads_to = &target;
+  exit.crossing = exit.owner->span_count > 1 || target.span_count > 1 ||
+                  exit.owner->eip >> isa::kPageShift != target.eip >> isa::kPageShift;
+  exit.previous = nullptr;
+  exit.next = target.incoming;
+  if (exit.next != nullptr) exit.next->previous = &exit;
+  target.incoming = &exit;
+  count(Counter::Chains);
+}
+
+void TranslationCache::unchain(Exit& exit) {
+  Translation& target = *exit.leads_to;
+  if (exit.previous != nullptr) exit.previous->next = exit.next;
+  else target.incoming = exit.next;
+  if (exit.next != nullptr) exit.next->previous = exit.previous;
+  exit.leads_to = nullptr;
+  patch(exit, exit.link);
+  count(Counter::Unchains);
+}
+
+void TranslationCache::enter_jump(Translation& target) { host::jtb_write(target.eip, target.code); }
+
+void TranslationCache::forget_jumps() {
+  host::jtb_clear();
+  host::return_clear();
+}
+
+// -- leaving the cache -------------------------------------------------------------------------------------------
+
+void TranslationCache::discard(CodeHolder& holder) {
+  auto& t = static_cast<Translation&>(holder);
+  if (!t.valid) return;
+  t.valid = false;
+  while (t.incoming != nullptr) unchain(*t.incoming);
+  Area& area = areas_[t.gear - 1];
+  for (uint32_t i = 0; i < t.exit_count; ++i) {
+    Exit& exit = exits_[area.first_exit + t.first_exit + i];
+    if (exit.leads_to != nullptr) unchain(exit);
+  }
+  for (Translation** at = &bucket(t.eip); *at != nullptr; at = &(*at)->next_in_bucket) {
+    if (*at != &t) continue;
+    *at = t.next_in_bucket;
+    break;
+  }
+  forget_jumps();
+  count(Counter::TranslationsDropped);
+}
+
+void TranslationCache::remap() {
+  forget_jumps();
+  for (Area& area : areas_) {
+    for (uint32_t i = 0; i < area.count; ++i) {
+      Translation& t = records_[area.first_record + (area.oldest + i) % area.records.capacity];
+      if (!t.valid) continue;
+      for (uint32_t k = 0; k < t.exit_count; ++k) {
+        Exit& exit = exits_[area.first_exit + t.first_exit + k];
+        if (exit.leads_to != nullptr && exit.crossing) unchain(exit);
+      }
+    }
+  }
+}
+
+void TranslationCache::clear() {
+  for (Area& area : areas_) {
+    while (area.count != 0) drop_oldest(area);
+    area.bytes.next = area.exits.next = 0;
+  }
+}
+
+}  // namespace chrysalis::fw

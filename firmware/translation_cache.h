@@ -1,0 +1,124 @@
+// The code cache: translations by guest address, where their code lies, and how they lead to each other.
+//
+// Each gear has its own area of the code cache, filled round and round: a new translation takes the place of the oldest ones. What
+// leads into a translation that goes (chained exits, the jump translation buffer, the return stack) is undone at once,
+// so that no stale pointer ever remains.
+#pragma once
+
+#include <cstdint>
+
+#include "firmware/abi.h"
+#include "firmware/code_stubs.h"
+#include "firmware/guest_code.h"
+#include "translator/compile.h"
+
+namespace chrysalis::fw {
+
+struct Translation;
+
+/// A way out of a translation to a guest address. Its number, which the link stub gives, is its place in TranslationCache::exits_.
+struct Exit {
+  uint32_t target;          ///< guest address
+  uint32_t molecule;        ///< host address of the branch's molecule
+  uint32_t word;            ///< host address of the word to patch
+  uint32_t link;            ///< host address of the link stub
+  bool literal;             ///< the word is a displacement of its own (the push of a return address)
+  bool crossing;            ///< chained to another linear page: holds only as long as the page tables stay
+  Translation* owner;
+  Translation* leads_to;    ///< null: to the link stub
+  Exit* next;               ///< of those that lead to the same translation
+  Exit* previous;
+};
+
+inline constexpr unsigned kGears = 3;
+inline constexpr unsigned kMaxSpans = 6;  ///< pages that the source of one translation touches
+
+struct Translation : CodeHolder {
+  uint32_t eip;
+  uint32_t key;
+  uint8_t gear;
+  uint16_t instructions;      ///< x86 instructions
+  uint64_t code;              ///< host address
+  uint32_t place;             ///< the same, from the beginning of the gear's area
+  uint32_t bytes;
+  uint32_t first_exit, exit_count;
+  CodeSpan span[kMaxSpans];
+  Translation* next_in_bucket;
+  Exit* incoming;
+  uint32_t faults;            ///< times that it was abandoned
+};
+
+/// Where a translation's source lies; collected while it is fetched.
+struct SourceSpans {
+  CodeSpan span[kMaxSpans];
+  uint32_t count = 0;
+
+  /// Adds an instruction's bytes. False: too many pages.
+  bool add(uint32_t eip, const Fetched& fetched);
+};
+
+enum class Eviction : uint8_t { Flush, Fifo };
+
+class TranslationCache final : public CodeOwner {
+ public:
+  TranslationCache(GuestCode& code, const isa::MachineDescription& machine, Eviction eviction, bool chaining);
+  ~TranslationCache();
+  TranslationCache(const TranslationCache&) = delete;
+  TranslationCache& operator=(const TranslationCache&) = delete;
+
+  /// The translation at `eip` under the current page tables and key, or null.
+  Translation* find(uint32_t eip);
+
+  /// Number of the first exit of the next translation of `gear`, if it has no more than `exits`: makes room.
+  uint32_t reserve_exits(unsigned gear, uint32_t exits);
+  /// Places compiled code, whose exits count from reserve_exits().
+  Translation* install(unsigned gear, uint32_t eip, unsigned instructions, const SourceSpans& spans, translator::CompiledRegion&& region);
+
+  /// The exit that a link stub named.
+  Exit& exit(uint32_t number) { return exits_[number - kFirstExit]; }
+  /// Leads `exit` to `target` from now on, if chaining is on.
+  void chain(Exit& exit, Translation& target);
+  /// Indirect jumps find `target` from now on.
+  void enter_jump(Translation& target);
+
+  void discard(CodeHolder& holder) override;
+  /// Another key holds.
+  void forget_jumps();
+  /// Page tables have changed.
+  void remap();
+  void clear();
+
+ private:
+  /// Places taken round and round.
+  struct Ring {
+    uint32_t capacity = 0, next = 0;
+  };
+  struct Area {
+    uint64_t base;
+    Ring bytes, exits, records;
+    uint32_t first_exit, first_record;  ///< of this area
+    uint32_t oldest = 0, count = 0;     ///< records alive or discarded, not yet overwritten
+  };
+
+  uint32_t make_room(Area& area, Ring& ring, uint32_t size, uint32_t (*begin)(const Translation&), uint32_t (*end)(const Translation&));
+  Translation& oldest(Area& area) { return records_[area.first_record + area.oldest]; }
+  void drop_oldest(Area& area);
+  void unchain(Exit& exit);
+  void patch(Exit& exit, uint64_t target);
+  Translation*& bucket(uint32_t eip) { return buckets_[(eip ^ eip >> 12) % kBuckets]; }
+
+  static constexpr unsigned kBuckets = 4096;
+  static constexpr unsigned kExitCapacity[kGears] = {1u << 14, 1u << 15, 1u << 14};
+  static constexpr unsigned kRecordCapacity[kGears] = {1u << 12, 1u << 12, 1u << 11};
+
+  GuestCode& code_;
+  const isa::MachineDescription& machine_;
+  const Eviction eviction_;
+  const bool chaining_;
+  Area areas_[kGears];
+  Exit* exits_;
+  Translation* records_;
+  Translation** buckets_;
+};
+
+}  // namespace chrysalis::fw
