@@ -60,11 +60,11 @@ void enter(StubWriter& w) {
   jump(w, kArgument);
 }
 
-/// To the context: the guest's registers, and EIP, which is in r8.
+/// To the context: the guest's registers, and EIP, which is in r8, perhaps sign-extended as literals are.
 void store_guest_registers(StubWriter& w) {
   w.constant(kBase, kSlots);
   for_guest_registers([&](Reg r, unsigned offset) { w.store(r, kBase, offset); });
-  w.store(isa::kGuestEip, kBase, kEip);
+  w.store_low(isa::kGuestEip, kBase, kEip);
 }
 
 void leave(StubWriter& w) {

@@ -62,7 +62,6 @@ Monitor::Resume Monitor::fault_in_translation() {
 
 Monitor::Resume Monitor::abandon_translation() {
   host::call_code(fw::address(CodeStub::Recover), 0);
-  guest(ir::GuestReg::Eip) = static_cast<uint32_t>(guest(ir::GuestReg::Eip));
   pending_ = Pending::Nothing;
   return Resume::Abandon;
 }

@@ -97,7 +97,6 @@ void Monitor::run_translation(Translation& translation) {
   jumped_ = false;
   count(Counter::Entries);
   const uint64_t number = execute(translation.code);
-  guest(GuestReg::Eip) = static_cast<uint32_t>(guest(GuestReg::Eip));
   if (number == kExitIndirect) jumped_ = true;
   else if (number == kExitTrap) interpret_ = true;
   else exit_ = &cache.exit(static_cast<uint32_t>(number));
