@@ -26,8 +26,19 @@ inline constexpr uint64_t kCodeStubsSize = 0x1'0000;      ///< entering, leaving
 inline constexpr uint64_t kGearAreaBase[3] = {kCodeCacheBase + kCodeStubsSize, 0x7410'0000, 0x7430'0000};
 inline constexpr uint64_t kGearAreaSize[3] = {0x7410'0000 - kGearAreaBase[0], 0x20'0000, 0x10'0000};
 inline constexpr uint64_t kCounterBase = 0x7700'0000;     ///< counters that gear 1's code increments
+inline constexpr uint64_t kJumpTableBase = 0x77a0'0000;   ///< JumpTableEntry[kJumpTableEntries]
 inline constexpr uint64_t kSpillBase = 0x77c0'0000;       ///< spill slots of translations
 // The monitor's stack grows down from the end of concealed memory; its heap lies between the image and the code cache.
+
+/// Where indirect jumps find translations that the jump translation buffer does not hold, by jump_table_index().
+struct JumpTableEntry {
+  uint64_t eip;   ///< guest address; kNoEip: empty
+  uint64_t code;  ///< host address of its translation
+};
+inline constexpr uint32_t kJumpTableEntries = 1024;
+inline constexpr uint32_t kJumpTableShift = 10;
+inline constexpr uint64_t kNoEip = ~uint64_t{0};
+constexpr uint32_t jump_table_index(uint32_t eip) { return (eip ^ eip >> kJumpTableShift) % kJumpTableEntries; }
 
 /// x86 state while the interpreter has it. Index of slot[] is ir::GuestReg; each slot holds its register
 /// zero-extended.

@@ -21,7 +21,8 @@ namespace chrysalis::fw {
   STUB(LeaveRolledBack, "where exits lead that give up: r30 exit id. Rolls back to the last commit; EIP is the GPC")    \
   STUB(Trap, "where x86 exceptions lead: rolls back and leaves with kExitTrap; the interpreter finds the precise point") \
   STUB(Indirect, "where indirect exits lead, their state committed: r8 guest address. On by the jump translation buffer") \
-  STUB(IndirectMissed, "the buffer does not know r8: leaves with kExitIndirect")                                       \
+  STUB(IndirectMissed, "the buffer does not know r8: on by the table in memory, which fills the buffer")                \
+  STUB(IndirectUnknown, "the table does not know it either: leaves with kExitIndirect")                                \
   STUB(Recover, "a function, also during an event: rolls back and puts the guest's state at the last commit into the context")
 
 enum class CodeStub : uint8_t {

@@ -68,6 +68,7 @@ TranslationCache::TranslationCache(GuestCode& code, const isa::MachineDescriptio
     first_record += kRecordCapacity[gear];
   }
   for (unsigned i = 0; i < kBuckets; ++i) buckets_[i] = nullptr;
+  for (unsigned i = 0; i < kJumpTableEntries; ++i) host::concealed<JumpTableEntry>(kJumpTableBase)[i].eip = kNoEip;
 }
 
 TranslationCache::~TranslationCache() {
@@ -221,9 +222,16 @@ void TranslationCache::unchain(Exit& exit) {
   count(Counter::Unchains);
 }
 
-void TranslationCache::enter_jump(Translation& target) { host::jtb_write(target.eip, target.code); }
+void TranslationCache::enter_jump(Translation& target) {
+  host::jtb_write(target.eip, target.code);
+  const uint32_t index = jump_table_index(target.eip);
+  JumpTableEntry& entry = host::concealed<JumpTableEntry>(kJumpTableBase)[index];
+  if (entry.eip == kNoEip) jumps_[jump_count_++] = static_cast<uint16_t>(index);
+  entry = {target.eip, target.code};
+}
 
 void TranslationCache::forget_jumps() {
+  while (jump_count_ != 0) host::concealed<JumpTableEntry>(kJumpTableBase)[jumps_[--jump_count_]].eip = kNoEip;
   host::jtb_clear();
   host::return_clear();
 }

@@ -119,6 +119,8 @@ class TranslationCache final : public CodeOwner {
   Exit* exits_;
   Translation* records_;
   Translation** buckets_;
+  uint16_t jumps_[kJumpTableEntries];  ///< entries of the jump table in use
+  unsigned jump_count_ = 0;
 };
 
 }  // namespace chrysalis::fw
