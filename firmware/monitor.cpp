@@ -73,6 +73,7 @@ void Monitor::loop() {
 /// Enters the translation at EIP, or interprets.
 void Monitor::advance() {
   if (gears_ != nullptr && !interpret_) {
+    gears_->settle();
     if (Translation* const found = gears_->cache().find(static_cast<uint32_t>(guest(GuestReg::Eip)))) {
       run_translation(*found);
       return;
@@ -98,7 +99,7 @@ void Monitor::run_translation(Translation& translation) {
   count(Counter::Entries);
   const uint64_t number = execute(translation.code);
   if (number == kExitIndirect) jumped_ = true;
-  else if (number == kExitTrap) interpret_ = true;
+  else if (number == kExitTrap) count(Counter::Traps), interpret_ = true;
   else exit_ = &cache.exit(static_cast<uint32_t>(number));
 }
 

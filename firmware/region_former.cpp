@@ -23,8 +23,8 @@ const ir::Inst* last_exit(const ir::Code& code) {
 
 }  // namespace
 
-RegionFormer::RegionFormer(GuestCode& code, BlockCache& blocks, const GearOptions& options)
-    : code_(code), blocks_(blocks), options_(options), builder_(region_, kMailboxAddress + offsetof(Mailbox, context)) {}
+RegionFormer::RegionFormer(GuestCode& code, BlockCache& blocks, const Adaptation& adaptation, const GearOptions& options)
+    : code_(code), blocks_(blocks), adaptation_(adaptation), options_(options), builder_(region_, kMailboxAddress + offsetof(Mailbox, context)) {}
 
 /// The profile goes on with the block at `eip`, if there is one.
 void RegionFormer::enter(uint32_t eip) {
@@ -58,11 +58,13 @@ unsigned RegionFormer::form(uint32_t entry) {
   builder_.begin(entry);
   spans_.count = 0;
   path_.clear();
+  addresses_.clear();
   enter(entry);
   uint32_t at = entry;
   unsigned once = 0;  // instructions of one iteration, if it loops
   FetchFault fault;
-  while (builder_.size() < options_.max_instructions) {
+  const uint32_t longest = std::min(options_.max_instructions, adaptation_.limit(entry));
+  while (builder_.size() < longest) {
     if (at == entry && builder_.size() != 0) {
       if (once == 0) once = builder_.size();
       if (builder_.size() + once > options_.unroll_instructions) break;
@@ -73,7 +75,13 @@ unsigned RegionFormer::form(uint32_t entry) {
     if (!code_.fetch(at, fetched_, fault) || fetched_.unsupported) break;
     const ir::Code& lifted = code_.lifted();
     if (!translator::GuestRegionBuilder::accepts(lifted, builder_.size() == 0)) break;
-    if (!spans_.add(at, fetched_)) break;
+    const Care care = adaptation_.care(at);
+    if (care == Care::Isolated || !spans_.add(at, fetched_)) break;
+    addresses_.push_back(at);
+    if (care == Care::InOrder) {
+      region_.in_order.resize(addresses_.size(), 0);
+      region_.in_order.back() = 1;
+    }
     const uint32_t next = at + fetched_.length;
     if (once == 0) path_.insert(std::upper_bound(path_.begin(), path_.end(), at), at);
 
@@ -109,6 +117,7 @@ unsigned RegionFormer::form(uint32_t entry) {
     at = next;
     if (side == Likely::Unknown) break;
   }
+  if (!region_.in_order.empty()) region_.in_order.resize(addresses_.size(), 0);
   if (builder_.size() != 0) builder_.finish(at);
   return builder_.size();
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "firmware/adaptation.h"
 #include "firmware/block_cache.h"
 #include "firmware/translation_cache.h"
 #include "translator/guest_region.h"
@@ -11,7 +12,7 @@ namespace chrysalis::fw {
 
 class RegionFormer {
  public:
-  RegionFormer(GuestCode& code, BlockCache& blocks, const GearOptions& options);
+  RegionFormer(GuestCode& code, BlockCache& blocks, const Adaptation& adaptation, const GearOptions& options);
 
   /// Forms the superblock at `eip`: along each branch's likely side, through jumps, until control would come back into it, the
   /// profile ends or is undecided, an instruction is met that a region cannot hold, or it is long enough. A loop to its entry is
@@ -21,6 +22,8 @@ class RegionFormer {
 
   translator::Region& region() { return region_; }
   const SourceSpans& spans() const { return spans_; }
+  /// By guest instruction of the region: its address.
+  std::span<const uint32_t> addresses() const { return addresses_; }
 
  private:
   /// Where the path is in the profile: a block, and the first of its sites that still lies ahead.
@@ -37,12 +40,14 @@ class RegionFormer {
 
   GuestCode& code_;
   BlockCache& blocks_;
+  const Adaptation& adaptation_;
   const GearOptions& options_;
   translator::Region region_;
   translator::GuestRegionBuilder builder_;
   SourceSpans spans_;
   Place place_ = {};
   std::vector<uint32_t> path_;  ///< addresses of its instructions, sorted
+  std::vector<uint32_t> addresses_;
   Fetched fetched_;
 };
 

@@ -3,6 +3,7 @@
 #include <new>
 #include <utility>
 
+#include "firmware/adaptation.h"
 #include "firmware/code_stubs.h"
 #include "firmware/counters.h"
 #include "firmware/host.h"
@@ -53,18 +54,22 @@ TranslationCache::TranslationCache(GuestCode& code, const isa::MachineDescriptio
       eviction_(eviction),
       chaining_(chaining),
       exits_(allocate<Exit>(kExitCapacity[0] + kExitCapacity[1] + kExitCapacity[2])),
+      sites_(allocate<FaultSite>(kSiteCapacity[0] + kSiteCapacity[1] + kSiteCapacity[2])),
       records_(allocate<Translation>(kRecordCapacity[0] + kRecordCapacity[1] + kRecordCapacity[2])),
       buckets_(allocate<Translation*>(kBuckets)) {
-  uint32_t first_exit = 0, first_record = 0;
+  uint32_t first_exit = 0, first_site = 0, first_record = 0;
   for (unsigned gear = 0; gear < kGears; ++gear) {
     Area& area = areas_[gear];
     area.base = kGearAreaBase[gear];
     area.bytes.capacity = static_cast<uint32_t>(kGearAreaSize[gear]);
     area.exits.capacity = kExitCapacity[gear];
+    area.sites.capacity = kSiteCapacity[gear];
     area.records.capacity = kRecordCapacity[gear];
     area.first_exit = first_exit;
+    area.first_site = first_site;
     area.first_record = first_record;
     first_exit += kExitCapacity[gear];
+    first_site += kSiteCapacity[gear];
     first_record += kRecordCapacity[gear];
   }
   for (unsigned i = 0; i < kBuckets; ++i) buckets_[i] = nullptr;
@@ -73,6 +78,7 @@ TranslationCache::TranslationCache(GuestCode& code, const isa::MachineDescriptio
 
 TranslationCache::~TranslationCache() {
   ::operator delete(exits_);
+  ::operator delete(sites_);
   ::operator delete(records_);
   ::operator delete(buckets_);
 }
@@ -119,9 +125,18 @@ uint32_t TranslationCache::reserve_exits(unsigned gear, uint32_t exits) {
   return kFirstExit + area.first_exit + at;
 }
 
-Translation* TranslationCache::install(unsigned gear, uint32_t eip, unsigned instructions, const SourceSpans& spans,
+Translation* TranslationCache::install(unsigned gear, uint32_t eip, std::span<const uint32_t> addresses, const SourceSpans& spans,
                                        translator::CompiledRegion&& region) {
   Area& area = areas_[gear - 1];
+  pending_sites_.clear();
+  for (uint32_t m = 0; m < region.molecules.size(); ++m) {
+    const auto& molecule = region.molecules[m];
+    for (uint32_t a = molecule.first; a < molecule.first + molecule.count; ++a) {
+      if (!isa::info(region.atoms[a].op).has(isa::kMayFault)) continue;
+      pending_sites_.push_back({m, addresses[region.guest[a]]});
+      break;
+    }
+  }
   const std::vector<translator::CompiledRegion::Exit> exits = region.exits;
   std::vector<uint32_t> first_atoms, atom_counts;
   for (const auto& exit : exits) {
@@ -136,6 +151,9 @@ Translation* TranslationCache::install(unsigned gear, uint32_t eip, unsigned ins
   if (bound > area.bytes.capacity / 4) return nullptr;
   const uint32_t place = make_room(area, area.bytes, bound, [](const Translation& t) { return t.place; },
                                    [](const Translation& t) { return t.place + t.bytes; });
+  const uint32_t first_site = make_room(area, area.sites, static_cast<uint32_t>(pending_sites_.size()),
+                                        [](const Translation& t) { return t.first_site; },
+                                        [](const Translation& t) { return t.first_site + t.site_count; });
   if (area.count == area.records.capacity) drop_oldest(area);
 
   translator::CodeLayout layout;
@@ -151,7 +169,14 @@ Translation* TranslationCache::install(unsigned gear, uint32_t eip, unsigned ins
   t.eip = eip;
   t.key = code_.key();
   t.gear = static_cast<uint8_t>(gear);
-  t.instructions = static_cast<uint16_t>(instructions);
+  t.instructions = static_cast<uint16_t>(addresses.size());
+  t.first_site = first_site;
+  t.site_count = static_cast<uint32_t>(pending_sites_.size());
+  area.sites.next = first_site + t.site_count;
+  for (uint32_t i = 0; i < t.site_count; ++i) {
+    const uint64_t at = layout.molecule_address(0, pending_sites_[i].offset);
+    sites_[area.first_site + first_site + i] = {static_cast<uint32_t>(at - base), pending_sites_[i].eip};
+  }
   t.code = base;
   t.place = place;
   t.bytes = bytes;
@@ -182,6 +207,15 @@ Translation* TranslationCache::install(unsigned gear, uint32_t eip, unsigned ins
   t.next_in_bucket = bucket(eip);
   bucket(eip) = &t;
   return &t;
+}
+
+uint32_t TranslationCache::instruction_at(const Translation& t, uint64_t host) const {
+  if (!t.holds(host)) return Adaptation::kUnknown;
+  const FaultSite* const sites = sites_ + areas_[t.gear - 1].first_site + t.first_site;
+  for (uint32_t i = 0; i < t.site_count; ++i) {
+    if (sites[i].offset == host - t.code) return sites[i].eip;
+  }
+  return Adaptation::kUnknown;
 }
 
 // -- chaining --------------------------------------------------------------------------------------------------

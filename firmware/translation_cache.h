@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "firmware/abi.h"
 #include "firmware/code_stubs.h"
@@ -30,6 +31,12 @@ struct Exit {
   Exit* previous;
 };
 
+/// A molecule with memory accesses, for who asks which instruction an event was about.
+struct FaultSite {
+  uint32_t offset;          ///< of the molecule, in bytes
+  uint32_t eip;
+};
+
 inline constexpr unsigned kGears = 3;
 inline constexpr unsigned kMaxSpans = 6;  ///< pages that the source of one translation touches
 
@@ -42,10 +49,13 @@ struct Translation : CodeHolder {
   uint32_t place;             ///< the same, from the beginning of the gear's area
   uint32_t bytes;
   uint32_t first_exit, exit_count;
+  uint32_t first_site, site_count;
   CodeSpan span[kMaxSpans];
   Translation* next_in_bucket;
   Exit* incoming;
   uint32_t faults;            ///< times that it was abandoned
+
+  bool holds(uint64_t host) const { return host >= code && host < code + bytes; }
 };
 
 /// Where a translation's source lies; collected while it is fetched.
@@ -72,7 +82,12 @@ class TranslationCache final : public CodeOwner {
   /// Number of the first exit of the next translation of `gear`, if it has no more than `exits`: makes room.
   uint32_t reserve_exits(unsigned gear, uint32_t exits);
   /// Places compiled code, whose exits count from reserve_exits().
-  Translation* install(unsigned gear, uint32_t eip, unsigned instructions, const SourceSpans& spans, translator::CompiledRegion&& region);
+  /// `addresses`: the guest address of each of its instructions.
+  Translation* install(unsigned gear, uint32_t eip, std::span<const uint32_t> addresses, const SourceSpans& spans,
+                       translator::CompiledRegion&& region);
+
+  /// The instruction to which the accesses of the molecule at `host` belong, or Adaptation::kUnknown.
+  uint32_t instruction_at(const Translation& translation, uint64_t host) const;
 
   /// The exit that a link stub named.
   Exit& exit(uint32_t number) { return exits_[number - kFirstExit]; }
@@ -95,8 +110,8 @@ class TranslationCache final : public CodeOwner {
   };
   struct Area {
     uint64_t base;
-    Ring bytes, exits, records;
-    uint32_t first_exit, first_record;  ///< of this area
+    Ring bytes, exits, sites, records;
+    uint32_t first_exit, first_site, first_record;  ///< of this area
     uint32_t oldest = 0, count = 0;     ///< records alive or discarded, not yet overwritten
   };
 
@@ -109,6 +124,7 @@ class TranslationCache final : public CodeOwner {
 
   static constexpr unsigned kBuckets = 4096;
   static constexpr unsigned kExitCapacity[kGears] = {1u << 14, 1u << 15, 1u << 14};
+  static constexpr unsigned kSiteCapacity[kGears] = {1u << 14, 1u << 16, 1u << 15};
   static constexpr unsigned kRecordCapacity[kGears] = {1u << 12, 1u << 12, 1u << 11};
 
   GuestCode& code_;
@@ -117,8 +133,10 @@ class TranslationCache final : public CodeOwner {
   const bool chaining_;
   Area areas_[kGears];
   Exit* exits_;
+  FaultSite* sites_;
   Translation* records_;
   Translation** buckets_;
+  std::vector<FaultSite> pending_sites_;  ///< of the translation being installed; `offset`: its molecule
   uint16_t jumps_[kJumpTableEntries];  ///< entries of the jump table in use
   unsigned jump_count_ = 0;
 };
