@@ -7,7 +7,6 @@
 #include <span>
 #include <vector>
 
-#include "isa-host/encoding.h"
 #include "isa-host/machine_description.h"
 #include "translator/ir/ir.h"
 #include "translator/quick_select.h"
@@ -103,90 +102,80 @@ class QuickTranslator {
   };
 
   QuickTranslator(const isa::MachineDescription& machine, const QuickOptions& options);
+  QuickTranslator(const QuickTranslator&) = delete;
+  QuickTranslator& operator=(const QuickTranslator&) = delete;
 
   /// Starts a block at guest address `eip`.
   void begin(uint32_t eip);
   /// Where lift() is to append the next instruction.
-  ir::Code& code() { return code_; }
+  ir::Code& code() { return block_.code; }
   /// Takes the instruction that lift() has appended; `next` is the address behind it. Nothing may follow anything but
   /// Continue. What was not taken is removed from code().
   Step add(uint32_t next);
-  uint32_t instructions() const { return static_cast<uint32_t>(starts_.size()); }
+  uint32_t instructions() const { return block_.instructions(); }
   const QuickCode& finish(const QuickPlacement& placement);
 
  private:
-  using Atom = QuickPacker::Atom;
   /// Where a branch of the block goes.
   enum class To : uint8_t {
     Start,  ///< of the block
     Path,   ///< the path of an exit away from the main one
     Stub,   ///< the link stub of an exit
-    Next,   ///< the molecule behind it
     Trap,   ///< the block's rollback
-    Leave,
   };
   struct Branch {
     isa::Op op;
     To to;
     uint16_t exit;
   };
-  /// The first operation and value of an instruction.
-  struct Start {
-    uint32_t operation;
-    ir::ValueId value;
-  };
   /// Registers that hold the address of an exit's counter and its next value.
   struct Counter {
     uint8_t address, value;
   };
-
-  Step reject(Step step);
-  QuickAction action_of(const ir::Inst& inst) const;
-  bool is_constant(ir::ValueId v) const;
-
-  void analyse();
-  void use(ir::ValueId v, unsigned index);
-  void use_address(unsigned index);
-  bool analyse_pure(unsigned index, bool flags_live);
+  /// { movi r8, target | movi r30, id | br leave }, in as many molecules as the machine needs. Indices of literals.
+  struct LeaveStub {
+    LeaveStub(const isa::MachineDescription& machine, bool sets_target);
+    uint32_t words[12] = {};
+    uint8_t count = 0, molecules = 0;
+    uint8_t target = 0, id = 0, leave = 0, leave_molecule = 0;
+  };
 
   unsigned add_exit(QuickExitKind kind, uint32_t target, unsigned instructions);
   uint16_t tag(isa::Op op, To to, unsigned exit = 0);
   void put_main();
-  void put_exit_if(unsigned index);
+  bool put_exit_if(const ir::Inst& inst, const ir::Inst* other);
   void put_exit(const ir::Inst& inst);
   void put_indirect_exit(const ir::Inst& inst);
   void put_return_point(unsigned exit);
-  void put_trap_branch(Atom atom);
-  void put_last(const Atom& atom);
+  void put_trap_if(const ir::Inst& inst);
+  void put_guard(const ir::Inst& inst);
+  uint16_t trap_tag();
+  unsigned last() const;
   void prepare_counters();
   void put_counter(unsigned exit);
-  void put_commit(unsigned exit);
   void put_path(unsigned exit);
   void put_stub(unsigned exit);
   void put_trap();
   void resolve();
 
-  QuickSelector selector_;
   const QuickOptions options_;
   const bool has_jtb_, has_return_stack_;
-  const unsigned store_limit_;
+  const LeaveStub leave_with_target_, leave_;
 
-  // The block.
-  ir::Code code_;
-  std::vector<QuickAction> actions_;  ///< by operation
-  std::vector<Start> starts_;         ///< by instruction
+  QuickBlock block_;
+  QuickSelector selector_;
+  QuickPacker& packer_;
   uint32_t eip_ = 0, next_ = 0;
-  ir::ValueId values_taken_ = 0;
-  unsigned stores_ = 0, side_exits_ = 0;
   bool refused_ = false;
 
-  // Its translation.
+  // The translation.
   QuickPlacement placement_;
   QuickCode out_;
   std::vector<Branch> branches_;      ///< by tag
-  std::vector<uint16_t> sides_;       ///< exits whose paths are still to come
   std::vector<uint32_t> paths_;       ///< by exit: where its path begins, if it is not on the main one
   std::vector<Counter> counters_;     ///< by exit, once prepared
+  uint16_t sides_[QuickBlock::kMaxInstructionOperations];  ///< exits whose paths are still to come
+  unsigned side_count_ = 0;
   uint32_t trap_path_ = 0;
   bool traps_ = false;
   unsigned leaves_from_ = 0;          ///< position that follows all branches to the rollback

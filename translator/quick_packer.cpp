@@ -1,6 +1,7 @@
 #include "translator/quick_packer.h"
 
-#include "translator/assert.h"
+#include <algorithm>
+#include <cstring>
 
 namespace chrysalis::translator {
 
@@ -9,8 +10,6 @@ using isa::Unit;
 namespace {
 
 constexpr uint32_t kStop = 1u << 31;
-
-constexpr unsigned index(Unit unit) { return static_cast<unsigned>(unit); }
 
 /// What it costs others when an atom takes a slot: the sum over the units that it offers, the scarcer the dearer. The
 /// branch that ends a block has to stand beside its commit, so its slot is dearest.
@@ -25,6 +24,19 @@ unsigned price(const isa::MachineDescription& machine, unsigned slot, Unit for_u
   return sum;
 }
 
+/// The cheapest of the slots in `mask`.
+unsigned cheapest(const isa::MachineDescription& machine, unsigned mask, Unit unit) {
+  unsigned best = isa::kMaxWords, best_price = 0;
+  for (unsigned slot = 0; slot < machine.width; ++slot) {
+    if ((mask >> slot & 1) == 0) continue;
+    const unsigned slot_price = price(machine, slot, unit);
+    if (best != isa::kMaxWords && slot_price >= best_price) continue;
+    best = slot;
+    best_price = slot_price;
+  }
+  return best;
+}
+
 }  // namespace
 
 QuickPacker::QuickPacker(const isa::MachineDescription& machine) {
@@ -34,25 +46,15 @@ QuickPacker::QuickPacker(const isa::MachineDescription& machine) {
   for (unsigned i = 0; i < isa::kLatencies; ++i) latency_[i] = std::clamp<uint8_t>(machine.latency[i], 1, kLongestLatency);
   for (unsigned u = 0; u < isa::kUnits; ++u) {
     const Unit unit = static_cast<Unit>(u);
-    unsigned left = 0;
-    for (unsigned slot = 0; slot < machine.width; ++slot) left |= isa::offers(machine.slot_units[slot], unit) ? 1u << slot : 0;
-    for (unsigned nibble = 0; left != 0; nibble += 4) {
-      unsigned best = isa::kMaxWords, best_price = 0;
-      for (unsigned slot = 0; slot < machine.width; ++slot) {
-        if ((left >> slot & 1) == 0) continue;
-        const unsigned slot_price = price(machine, slot, unit);
-        if (best != isa::kMaxWords && slot_price >= best_price) continue;
-        best = slot;
-        best_price = slot_price;
-      }
-      left &= ~(1u << best);
-      slots_of_[u] = static_cast<uint8_t>(slots_of_[u] | 1u << best);
-      order_[u] |= (best + 1) << nibble;
-      if (unit == Unit::Branch) {
-        branch_slot_ = static_cast<uint8_t>(best);
-        left = 0;
-      }
+    unsigned slots = 0;
+    for (unsigned slot = 0; slot < machine.width; ++slot) slots |= isa::offers(machine.slot_units[slot], unit) ? 1u << slot : 0;
+    if (unit == Unit::Branch) {
+      branch_slot_ = static_cast<uint8_t>(cheapest(machine, slots, unit));
+      slots = 1u << branch_slot_;
     }
+    slots_of_[u] = static_cast<uint8_t>(slots);
+    // All subsets of `slots`.
+    for (unsigned some = slots; some != 0; some = (some - 1) & slots) choice_[u][some] = static_cast<uint8_t>(cheapest(machine, some, unit));
   }
   words_.resize(1024);
   begin();
@@ -60,26 +62,24 @@ QuickPacker::QuickPacker(const isa::MachineDescription& machine) {
 
 void QuickPacker::begin() {
   base_ = top_ = floor_ = last_ = 0;
-  for (Register& reg : registers_) reg = {0, 0};
+  std::memset(readable_, 0, sizeof readable_);
+  std::memset(writable_, 0, sizeof writable_);
   places_.clear();
-  places_.push_back({});
   size_ = molecules_ = 0;
 }
 
 void QuickPacker::write(unsigned position) {
   const Head& head = heads_[position % kWindow];
-  unsigned used = static_cast<uint8_t>(empty_.free & ~head.free);
+  unsigned used = head.used;
   if (used == 0) return;
   if (words_.size() - size_ < isa::kMaxWords) words_.resize(2 * words_.size());
   const uint32_t* const atoms = atoms_[position % kWindow];
-  uint32_t* const begin = &words_[size_];
+  uint32_t* const begin = words_.data() + size_;
   uint32_t* to = begin;
-  unsigned branch = 0;
-  for (; used != 0; used &= used - 1) {
-    const unsigned slot = static_cast<unsigned>(__builtin_ctz(used));
-    if (slot == branch_slot_) branch = static_cast<unsigned>(to - begin);
-    *to++ = atoms[slot];
-  }
+  do {
+    *to++ = atoms[__builtin_ctz(used)];
+    used &= used - 1;
+  } while (used != 0);
   to[-1] |= kStop;
   unsigned branch_literal = 0;
   for (unsigned with = head.literal; with != 0; with &= with - 1) {
@@ -89,13 +89,14 @@ void QuickPacker::write(unsigned position) {
   }
   if (head.tag != 0) {
     if (places_.size() <= head.tag) places_.resize(head.tag + 1u);
-    places_[head.tag] = {size_, size_ + branch, branch_literal};
+    const unsigned before = head.used & ((1u << branch_slot_) - 1);
+    places_[head.tag] = {size_, size_ + static_cast<unsigned>(__builtin_popcount(before)), branch_literal};
   }
   size_ += static_cast<uint32_t>(to - begin);
   ++molecules_;
 }
 
-/// Makes sure that `position` is within the window.
+/// Makes sure that `position`, which is none yet, is within the window.
 void QuickPacker::open(unsigned position) {
   for (; base_ + kWindow <= position; ++base_) {
     if (base_ < top_) write(base_);
@@ -104,62 +105,72 @@ void QuickPacker::open(unsigned position) {
   for (; top_ <= position; ++top_) heads_[top_ % kWindow] = empty_;
 }
 
-/// The first position from `position` on with a slot of `unit` and room for the literal.
-unsigned QuickPacker::find(unsigned position, unsigned unit, unsigned literals, unsigned& slot) {
-  const unsigned wanted = slots_of_[unit];
-  for (;; ++position) {
-    if (position >= top_) open(position);
-    const Head& head = heads_[position % kWindow];
-    if ((head.free & wanted) == 0 || head.room <= literals || head.literals < literals) continue;
-    uint32_t order = order_[unit];
-    while ((head.free >> ((order & 15) - 1) & 1) == 0) order >>= 4;
-    slot = (order & 15) - 1;
-    return position;
-  }
-}
-
-unsigned QuickPacker::put(const Atom& atom, unsigned earliest) {
+unsigned QuickPacker::put(uint32_t word, Kind kind, unsigned a, unsigned b, unsigned d, unsigned f, uint64_t literal, unsigned earliest) {
   unsigned at = std::max(earliest, floor_);
-  at = std::max<unsigned>(at, registers_[atom.a].ready);
-  at = std::max<unsigned>(at, registers_[atom.b].ready);
-  at = std::max<unsigned>(at, registers_[atom.c].ready);
-  at = std::max<unsigned>(at, std::max(registers_[atom.d].ready, registers_[atom.d].read));
-  at = std::max<unsigned>(at, std::max(registers_[atom.f].ready, registers_[atom.f].read));
+  at = std::max<unsigned>(at, readable_[a]);
+  at = std::max<unsigned>(at, readable_[b]);
+  at = std::max<unsigned>(at, writable_[d]);
+  at = std::max<unsigned>(at, writable_[f]);
   at = std::max(at, base_);
 
-  const unsigned literals = atom.literal != kNoLiteral;
-  unsigned slot;
-  at = find(at, atom.unit, literals, slot);
-  Head& head = heads_[at % kWindow];
-  head.free = static_cast<uint8_t>(head.free & ~(1u << slot));
-  head.room = static_cast<uint8_t>(head.room - 1 - literals);
-  atoms_[at % kWindow][slot] = atom.word;
-  if (literals != 0) {
-    --head.literals;
-    head.literal = static_cast<uint8_t>(head.literal | 1u << slot);
-    literals_[at % kWindow][slot] = static_cast<uint32_t>(atom.literal);
+  const unsigned unit = kind & 0xff, wanted = slots_of_[unit];
+  Head* head;
+  unsigned slots;
+  for (;; ++at) {
+    if (at >= top_) open(at);
+    head = &heads_[at % kWindow];
+    slots = head->free & wanted;
+    if (slots == 0) continue;
+    if (literal == kNoLiteral) break;
+    if (head->room < 2 || head->literals == 0) continue;
+    --head->literals;
+    --head->room;
+    break;
   }
-  if (atom.tag != 0) head.tag = atom.tag;
+  const unsigned slot = choice_[unit][slots], bit = 1u << slot;
+  atoms_[at % kWindow][slot] = word;
+  head->used = static_cast<uint8_t>(head->used | bit);
+  head->free = static_cast<uint8_t>(--head->room == 0 ? 0 : head->free & ~bit);
+  if (literal != kNoLiteral) {
+    head->literal = static_cast<uint8_t>(head->literal | bit);
+    literals_[at % kWindow][slot] = static_cast<uint32_t>(literal);
+  }
 
-  const uint16_t position = static_cast<uint16_t>(at);
-  const auto read = [this, position](unsigned reg) { registers_[reg].read = std::max(registers_[reg].read, position); };
-  read(atom.a);
-  read(atom.b);
-  read(atom.c);
-  const uint16_t ready = static_cast<uint16_t>(at + latency_[atom.latency]);
-  registers_[atom.d].ready = ready;
-  registers_[atom.f].ready = ready;
-  registers_[kNone] = {0, 0};
+  const uint16_t position = static_cast<uint16_t>(at), ready = static_cast<uint16_t>(at + latency_[kind >> 8]);
+  writable_[a] = std::max(writable_[a], position);
+  writable_[b] = std::max(writable_[b], position);
+  readable_[d] = writable_[d] = ready;
+  readable_[f] = writable_[f] = ready;
+  readable_[kNone] = writable_[kNone] = 0;
   last_ = std::max(last_, at);
+  return at;
+}
+
+unsigned QuickPacker::put_three(uint32_t word, Kind kind, unsigned a, unsigned b, unsigned c, unsigned d) {
+  const unsigned at = put(word, kind, a, b, d, kNone, kNoLiteral, readable_[c]);
+  if (c != d) writable_[c] = std::max(writable_[c], static_cast<uint16_t>(at));
+  writable_[kNone] = 0;
+  return at;
+}
+
+unsigned QuickPacker::put_branch(uint32_t word, Kind kind, unsigned a, uint16_t tag, unsigned earliest) {
+  const unsigned at = put(word, kind, a, kNone, kNone, kNone, kNoLiteral, earliest);
+  heads_[at % kWindow].tag = tag;
   return at;
 }
 
 uint32_t QuickPacker::flush() {
   for (; base_ < top_; ++base_) write(base_);
   fence();
-  // An empty stretch before the fence is none: `last_` may lie beyond what was opened.
-  base_ = top_ = std::max(top_, floor_);
   return size_;
+}
+
+uint32_t* QuickPacker::append(unsigned count, unsigned molecules) {
+  if (words_.size() - size_ < count) words_.resize(2 * words_.size());
+  uint32_t* const begin = words_.data() + size_;
+  size_ += count;
+  molecules_ += molecules;
+  return begin;
 }
 
 }  // namespace chrysalis::translator
