@@ -41,6 +41,7 @@ Monitor::Resume Monitor::event() {
 /// event was the guest's or speculation's.
 Monitor::Resume Monitor::event_in_translation(isa::Cause cause, uint32_t address, uint64_t info) {
   if (cause == isa::Cause::IllegalMolecule) panic("a translation is no code of this machine", address);
+  if (cause == isa::Cause::Sample) sampled_ = true;
   if (cause == isa::Cause::Interrupt || cause == isa::Cause::Sample) return abandon_translation();
   if (cause != isa::Cause::TlbMiss) return fault_in_translation(cause, address);
   const PageTranslation found = walk(address, (info & isa::kInfoWrite) != 0 ? Access::Write : Access::Read, user_mode());
