@@ -26,8 +26,19 @@ inline constexpr uint64_t kCodeStubsSize = 0x1'0000;      ///< entering, leaving
 inline constexpr uint64_t kGearAreaBase[3] = {kCodeCacheBase + kCodeStubsSize, 0x7410'0000, 0x7430'0000};
 inline constexpr uint64_t kGearAreaSize[3] = {0x7410'0000 - kGearAreaBase[0], 0x20'0000, 0x10'0000};
 inline constexpr uint64_t kCounterBase = 0x7700'0000;     ///< counters that gear 1's code increments
+inline constexpr uint64_t kJumpTableBase = 0x77a0'0000;   ///< JumpTableEntry[kJumpTableEntries]
 inline constexpr uint64_t kSpillBase = 0x77c0'0000;       ///< spill slots of translations
 // The monitor's stack grows down from the end of concealed memory; its heap lies between the image and the code cache.
+
+/// Where indirect jumps find translations that the jump translation buffer does not hold, by jump_table_index().
+struct JumpTableEntry {
+  uint64_t eip;   ///< guest address; kNoEip: empty
+  uint64_t code;  ///< host address of its translation
+};
+inline constexpr uint32_t kJumpTableEntries = 1024;
+inline constexpr uint32_t kJumpTableShift = 10;
+inline constexpr uint64_t kNoEip = ~uint64_t{0};
+constexpr uint32_t jump_table_index(uint32_t eip) { return (eip ^ eip >> kJumpTableShift) % kJumpTableEntries; }
 
 /// x86 state while the interpreter has it. Index of slot[] is ir::GuestReg; each slot holds its register
 /// zero-extended.
@@ -85,6 +96,8 @@ struct GearOptions {
   uint32_t threshold[3];       ///< executions after which gear 1, 2, 3 takes over; counted in the gear below
   uint32_t max_instructions;   ///< x86 instructions of a region
   uint32_t unroll_instructions;  ///< a loop is unrolled up to so many
+  uint32_t first_gear;         ///< 1 or 2: what follows interpretation
+  uint32_t sample_period;      ///< cycles between samples; 0: none
   uint32_t switches;           ///< OR of GearSwitch
 };
 enum GearSwitch : uint32_t {

@@ -14,6 +14,7 @@ namespace {
 
 using translator::CodeLayout;
 using translator::CompiledRegion;
+using translator::MachOp;
 using translator::Reg;
 using translator::StubWriter;
 
@@ -60,11 +61,11 @@ void enter(StubWriter& w) {
   jump(w, kArgument);
 }
 
-/// To the context: the guest's registers, and EIP, which is in r8.
+/// To the context: the guest's registers, and EIP, which is in r8, perhaps sign-extended as literals are.
 void store_guest_registers(StubWriter& w) {
   w.constant(kBase, kSlots);
   for_guest_registers([&](Reg r, unsigned offset) { w.store(r, kBase, offset); });
-  w.store(isa::kGuestEip, kBase, kEip);
+  w.store_low(isa::kGuestEip, kBase, kEip);
 }
 
 void leave(StubWriter& w) {
@@ -94,6 +95,29 @@ void indirect(StubWriter& w) {
 }
 
 void indirect_missed(StubWriter& w) {
+  constexpr Reg kKey = 18, kIndex = 19, kFound = 20, kCode = 21, kSecond = 22;
+  const auto literal = [](MachOp& op, int64_t value) {
+    op.imm = value;
+    op.mode = value >= -32 && value < 32 ? isa::Mode::Short : isa::Mode::Long;
+  };
+  w.op(isa::Op::Zext32, kKey, isa::kGuestEip);
+  literal(w.op(isa::Op::Shr32, kIndex, kKey), kJumpTableShift);
+  w.op(isa::Op::Xor32, kIndex, kIndex).b = kKey;
+  literal(w.op(isa::Op::And32, kIndex, kIndex), kJumpTableEntries - 1);
+  literal(w.op(isa::Op::Shl32, kIndex, kIndex), 4);  // sizeof(JumpTableEntry)
+  literal(w.op(isa::Op::Add64, kIndex, kIndex), kJumpTableBase);
+  literal(w.op(isa::Op::Add64, kSecond, kIndex), offsetof(JumpTableEntry, code));
+  w.load(kFound, kIndex, 0);
+  w.load(kCode, kSecond, 0);
+  MachOp& other = w.branch(isa::Op::BrNe, static_cast<int64_t>(CodeStub::IndirectUnknown));
+  other.a = kFound;
+  other.b = kKey;
+  other.mode = isa::Mode::Long;
+  w.op(isa::Op::JtbWrite, translator::kNoReg, isa::kGuestEip).b = kCode;
+  jump(w, kCode);
+}
+
+void indirect_unknown(StubWriter& w) {
   w.constant(kExitId, kExitIndirect);
   branch(w, CodeStub::Leave);
 }
@@ -109,7 +133,7 @@ void recover(StubWriter& w) {
 }  // namespace
 
 void write_code_stubs(const isa::MachineDescription& machine) {
-  void (*const writers[])(StubWriter&) = {enter, leave, leave_rolled_back, trap, indirect, indirect_missed, recover};
+  void (*const writers[])(StubWriter&) = {enter, leave, leave_rolled_back, trap, indirect, indirect_missed, indirect_unknown, recover};
   constexpr unsigned kStubs = static_cast<unsigned>(CodeStub::kCount);
   static_assert(sizeof writers / sizeof writers[0] == kStubs);
   StubWriter w(machine, kAddressTemps);

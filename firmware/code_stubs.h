@@ -12,15 +12,17 @@ namespace chrysalis::fw {
 
 /// STUB(Name, "meaning")
 ///
-/// In a translation r0..r7 and r9 hold the guest's registers and flags, r31 leads to kSpillBase, Imask is 1 and Iomode 0. Of the
+/// A translation is entered with the guest's registers and flags in r0..r7 and r9, r31 = kSpillBase, Imask 1 and Iomode 0. Of the
 /// firmware's registers it keeps those that a RISC-V function must preserve, and x1; Scratch2 has the firmware's r31.
+/// A TLB miss in it leaves all registers but r30 as they are.
 #define CHRYSALIS_CODE_STUBS(STUB)                                                                                     \
   STUB(Enter, "a function: runs the translation at a0 on the guest context; delivers the exit's id. The context is then up to date") \
   STUB(Leave, "where exits lead, their state committed: r8 guest address, r30 exit id. Returns from Enter")             \
   STUB(LeaveRolledBack, "where exits lead that give up: r30 exit id. Rolls back to the last commit; EIP is the GPC")    \
   STUB(Trap, "where x86 exceptions lead: rolls back and leaves with kExitTrap; the interpreter finds the precise point") \
   STUB(Indirect, "where indirect exits lead, their state committed: r8 guest address. On by the jump translation buffer") \
-  STUB(IndirectMissed, "the buffer does not know r8: leaves with kExitIndirect")                                       \
+  STUB(IndirectMissed, "the buffer does not know r8: on by the table in memory, which fills the buffer")                \
+  STUB(IndirectUnknown, "the table does not know it either: leaves with kExitIndirect")                                \
   STUB(Recover, "a function, also during an event: rolls back and puts the guest's state at the last commit into the context")
 
 enum class CodeStub : uint8_t {

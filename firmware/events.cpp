@@ -41,28 +41,26 @@ Monitor::Resume Monitor::event() {
 /// event was the guest's or speculation's.
 Monitor::Resume Monitor::event_in_translation(isa::Cause cause, uint32_t address, uint64_t info) {
   if (cause == isa::Cause::IllegalMolecule) panic("a translation is no code of this machine", address);
+  if (cause == isa::Cause::Sample) sampled_ = true;
   if (cause == isa::Cause::Interrupt || cause == isa::Cause::Sample) return abandon_translation();
-  if (cause != isa::Cause::TlbMiss) return fault_in_translation();
+  if (cause != isa::Cause::TlbMiss) return fault_in_translation(cause, address);
   const PageTranslation found = walk(address, (info & isa::kInfoWrite) != 0 ? Access::Write : Access::Read, user_mode());
-  if (!found.ok || !fill_tlb(address, found)) return fault_in_translation();
+  if (!found.ok || !fill_tlb(address, found)) return fault_in_translation(cause, address);
   count(Counter::TlbFills);
   return Resume::Repeat;
 }
 
 /// Interpretation goes on from the last commit, up to the instruction that the event was about and beyond.
-Monitor::Resume Monitor::fault_in_translation() {
+Monitor::Resume Monitor::fault_in_translation(isa::Cause cause, uint32_t address) {
+  const uint64_t molecule = host::read_special<isa::Special::Epc>();
   abandon_translation();
-  count(Counter::TranslationFaults);
-  if (gears_ != nullptr) {
-    if (Translation* const t = gears_->cache().find(static_cast<uint32_t>(guest(ir::GuestReg::Eip)))) ++t->faults;
-  }
+  if (gears_ != nullptr) gears_->fault(cause, static_cast<uint32_t>(guest(ir::GuestReg::Eip)), molecule, address);
   interpret_ = true;
   return Resume::Abandon;
 }
 
 Monitor::Resume Monitor::abandon_translation() {
   host::call_code(fw::address(CodeStub::Recover), 0);
-  guest(ir::GuestReg::Eip) = static_cast<uint32_t>(guest(ir::GuestReg::Eip));
   pending_ = Pending::Nothing;
   return Resume::Abandon;
 }
@@ -85,6 +83,7 @@ Monitor::Resume Monitor::exception(uint8_t vector, uint32_t error_code) {
 }
 
 Monitor::Resume Monitor::page_fault(uint32_t address, uint32_t error_code) {
+  if (gears_ != nullptr) gears_->confirm(address);
   const Resume resume = exception(kPageFault, error_code);
   context().cr2 = address;
   return resume;
@@ -130,6 +129,7 @@ Monitor::Resume Monitor::guest_fault(uint32_t address, uint64_t info) {
   const PageTranslation found = walk(address, write ? Access::Write : Access::Read, user_mode());
   if (!found.ok) return page_fault(address, found.error);
   if ((info & isa::kInfoClean) != 0) count(Counter::DirtyFaults);
+  if (gears_ != nullptr) gears_->confirm(address);
   host::tlb_flush_page(address);
   if (!fill_tlb(address, found)) return exception(kMachineCheck, 0);
   abandon(Pending::Nothing);

@@ -190,6 +190,11 @@ bool GuestCode::translate(uint32_t address, uint32_t& physical_page, FetchFault&
 }
 
 bool GuestCode::fetch(uint32_t eip, Fetched& fetched, FetchFault& fault) {
+  code_.clear();
+  return fetch(eip, fetched, fault, code_);
+}
+
+bool GuestCode::fetch(uint32_t eip, Fetched& fetched, FetchFault& fault, ir::Code& out) {
   if (!translate(eip, fetched.page[0], fault)) return false;
   fetched.page[1] = fetched.page[0];
   const uint32_t offset = eip & kPageMask;
@@ -205,13 +210,12 @@ bool GuestCode::fetch(uint32_t eip, Fetched& fetched, FetchFault& fault) {
     for (uint32_t i = 0; i < sizeof bytes; ++i) bytes[i] = i < have ? from[i] : rest[i - have];
     status = x86::decode(std::span<const uint8_t>(bytes), fetched.inst);
   }
-  code_.clear();
   fetched.unsupported = false;
   switch (status) {
     case x86::DecodeStatus::Ok:
       fetched.length = fetched.inst.length;
       if (fetched.length <= in_first) fetched.page[1] = fetched.page[0];
-      fetched.unsupported = x86::lift(fetched.inst, eip, options_, code_) == x86::LiftStatus::Unsupported;
+      fetched.unsupported = x86::lift(fetched.inst, eip, options_, out) == x86::LiftStatus::Unsupported;
       return true;
     case x86::DecodeStatus::TooLong:
     case x86::DecodeStatus::NeedMoreBytes:

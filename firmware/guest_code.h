@@ -68,6 +68,8 @@ class GuestCode {
   /// Fetches and lifts the one instruction at `eip` into lifted(). False: `fault`.
   bool fetch(uint32_t eip, Fetched& fetched, FetchFault& fault);
   const ir::Code& lifted() const { return code_; }
+  /// The same, appending to `out`.
+  bool fetch(uint32_t eip, Fetched& fetched, FetchFault& fault, ir::Code& out);
 
   /// The assumptions under which code is lifted from now on. True if they have changed.
   bool set_options(const x86::LiftOptions& options);

@@ -20,6 +20,11 @@ using ir::GuestReg;
 constexpr uint64_t kTrapFlag = 0x100;
 constexpr uint8_t kDebug = 1, kPageFault = 14;
 
+/// Interpreted executions until the first gear above takes a block.
+int64_t first_threshold(const Mailbox& mailbox) {
+  return mailbox.max_gear == 0 ? 0 : mailbox.gears.threshold[mailbox.gears.first_gear - 1];
+}
+
 RunFunction run_function(Interpreter interpreter) {
   switch (interpreter) {
     case Interpreter::DecodeDispatch: return run_switch;
@@ -35,7 +40,7 @@ Monitor::Monitor()
     : interpreter_(host::mailbox().interpreter),
       form_(interpreter_ == Interpreter::DirectThreaded ? UopForm::Direct : UopForm::Coded),
       run_(run_function(interpreter_)),
-      cache_(code_, form_, host::mailbox().max_gear == 0 ? 0 : host::mailbox().gears.threshold[1]) {
+      cache_(code_, form_, host::mailbox().max_gear == 0 ? 0 : first_threshold(host::mailbox())) {
   if (host::mailbox().max_gear != 0) {
     gears_ = new Gears(code_, cache_, host::mailbox());
   }
@@ -46,6 +51,7 @@ Monitor::Monitor()
   scratch(base()).zero = 0;
   // The interpreters execute in order and speculate on nothing: they may talk to devices.
   host::write_special<isa::Special::Iomode>(1);
+  if (gears_ != nullptr) host::write_special<isa::Special::SamplePeriod>(host::mailbox().gears.sample_period);
   if (host::mailbox().max_gear != 0) write_code_stubs(host::mailbox().machine);
 }
 
@@ -73,6 +79,11 @@ void Monitor::loop() {
 /// Enters the translation at EIP, or interprets.
 void Monitor::advance() {
   if (gears_ != nullptr && !interpret_) {
+    gears_->settle();
+    if (sampled_) {
+      sampled_ = false;
+      gears_->consider(static_cast<uint32_t>(guest(GuestReg::Eip)), true);
+    }
     if (Translation* const found = gears_->cache().find(static_cast<uint32_t>(guest(GuestReg::Eip)))) {
       run_translation(*found);
       return;
@@ -97,10 +108,28 @@ void Monitor::run_translation(Translation& translation) {
   jumped_ = false;
   count(Counter::Entries);
   const uint64_t number = execute(translation.code);
-  guest(GuestReg::Eip) = static_cast<uint32_t>(guest(GuestReg::Eip));
-  if (number == kExitIndirect) jumped_ = true;
-  else if (number == kExitTrap) interpret_ = true;
-  else exit_ = &cache.exit(static_cast<uint32_t>(number));
+  if (number == kExitIndirect) {
+    jumped_ = true;
+  } else if (number == kExitTrap) {
+    trapped();
+  } else {
+    leave_by(cache.exit(static_cast<uint32_t>(number)));
+  }
+}
+
+void Monitor::trapped() {
+  count(Counter::Traps);
+  interpret_ = true;
+}
+
+void Monitor::leave_by(Exit& exit) {
+  switch (exit.kind) {
+    case ExitKind::Chained:
+    case ExitKind::Returned: exit_ = &exit; break;
+    case ExitKind::Indirect: jumped_ = true; break;
+    case ExitKind::Interpreted: break;
+    case ExitKind::Trapped: trapped(); break;
+  }
 }
 
 /// The block at `eip` has been executed so often that it is worth translating, or has been translated.

@@ -54,6 +54,8 @@ class Monitor {
   void advance();
   void run_block();
   void run_translation(Translation& translation);
+  void leave_by(Exit& exit);
+  void trapped();
   void hot(uint32_t eip);
   void left();
   void deliver(uint8_t vector, uint32_t error_code, bool software);
@@ -62,7 +64,7 @@ class Monitor {
   void refresh_assumptions();
   void abandon(Pending pending);
   Resume abandon_translation();
-  Resume fault_in_translation();
+  Resume fault_in_translation(isa::Cause cause, uint32_t address);
   Resume event_in_translation(isa::Cause cause, uint32_t address, uint64_t info);
   Resume tlb_miss(uint32_t address, bool write);
   Resume guest_fault(uint32_t address, uint64_t info);
@@ -83,6 +85,7 @@ class Monitor {
   Gears* gears_ = nullptr;   ///< null: x86 is only interpreted
   Exit* exit_ = nullptr;     ///< of a translation: leads to the address in EIP
   bool jumped_ = false;      ///< an indirect exit of a translation leads there
+  bool sampled_ = false;     ///< a sample met the translation at EIP
   bool interpret_ = false;   ///< the block at EIP, whether translated or not
   Pending pending_ = Pending::Nothing;
   uint8_t vector_ = 0;

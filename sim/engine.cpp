@@ -36,6 +36,8 @@ void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, const isa::Mac
   mailbox.gears.threshold[0] = small(settings.gear1_threshold);
   mailbox.gears.threshold[1] = small(settings.gear2_threshold);
   mailbox.gears.threshold[2] = small(settings.gear3_threshold);
+  mailbox.gears.first_gear = small(settings.max_gear == 1 ? 1 : settings.first_gear);
+  mailbox.gears.sample_period = small(settings.sample_period);
   mailbox.gears.max_instructions = small(settings.region_instructions);
   mailbox.gears.unroll_instructions = small(settings.unroll_instructions);
   mailbox.gears.switches = (settings.chaining ? fw::kSwitchChaining : 0u) | (settings.eviction == "fifo" ? fw::kSwitchFifo : 0u);

@@ -1,6 +1,7 @@
 #include "translator/codegen.h"
 
 #include "translator/assert.h"
+#include "translator/atom_families.h"
 #include "translator/codegen_fp.h"
 
 namespace chrysalis::translator {
@@ -21,60 +22,6 @@ constexpr int64_t sign_extend(int64_t value, unsigned width) {
 
 /// From this many uses on, a constant that needs a literal word is kept in a register.
 constexpr unsigned kSharedConstantUses = 3;
-
-/// How the integer operations map to families of atoms.
-struct Family {
-  isa::Op first = isa::Op::Nop;  ///< row of the smallest width
-  uint8_t first_width = 8;       ///< 8 or 16; 64: a single row
-  bool commutes = false;
-};
-
-Family family(ir::Op op) {
-  switch (op) {
-    case ir::Op::Add: return {isa::Op::Add8, 8, true};
-    case ir::Op::Sub: return {isa::Op::Sub8};
-    case ir::Op::Adc: return {isa::Op::Adc8, 8, true};
-    case ir::Op::Sbb: return {isa::Op::Sbb8};
-    case ir::Op::And: return {isa::Op::And8, 8, true};
-    case ir::Op::Or: return {isa::Op::Or8, 8, true};
-    case ir::Op::Xor: return {isa::Op::Xor8, 8, true};
-    case ir::Op::AndNot: return {isa::Op::AndNot8};
-    case ir::Op::OrNot: return {isa::Op::OrNot8};
-    case ir::Op::XorNot: return {isa::Op::XorNot8, 8, true};
-    case ir::Op::Shl: return {isa::Op::Shl8};
-    case ir::Op::Shr: return {isa::Op::Shr8};
-    case ir::Op::Sar: return {isa::Op::Sar8};
-    case ir::Op::Rol: return {isa::Op::Rol8};
-    case ir::Op::Ror: return {isa::Op::Ror8};
-    case ir::Op::Rcl: return {isa::Op::Rcl8};
-    case ir::Op::Rcr: return {isa::Op::Rcr8};
-    case ir::Op::Bt: return {isa::Op::Bt16, 16};
-    case ir::Op::Bts: return {isa::Op::Bts16, 16};
-    case ir::Op::Btr: return {isa::Op::Btr16, 16};
-    case ir::Op::Btc: return {isa::Op::Btc16, 16};
-    case ir::Op::Bsf: return {isa::Op::Bsf16, 16};
-    case ir::Op::Bsr: return {isa::Op::Bsr16, 16};
-    case ir::Op::MulLow: return {isa::Op::MulLow8, 8, true};
-    case ir::Op::MulFlagsU: return {isa::Op::MulFlagsU8, 8, true};
-    case ir::Op::MulFlagsS: return {isa::Op::MulFlagsS8, 8, true};
-    case ir::Op::MulHighU: return {isa::Op::MulHighU8, 8, true};
-    case ir::Op::MulHighS: return {isa::Op::MulHighS8, 8, true};
-    case ir::Op::MulHighSU: return {isa::Op::MulHighSU8};
-    case ir::Op::DivU: return {isa::Op::DivU8};
-    case ir::Op::DivS: return {isa::Op::DivS8};
-    case ir::Op::RemU: return {isa::Op::RemU8};
-    case ir::Op::RemS: return {isa::Op::RemS8};
-    case ir::Op::MinU: return {isa::Op::MinU8, 8, true};
-    case ir::Op::MaxU: return {isa::Op::MaxU8, 8, true};
-    case ir::Op::MinS: return {isa::Op::MinS8, 8, true};
-    case ir::Op::MaxS: return {isa::Op::MaxS8, 8, true};
-    case ir::Op::SetLtU: return {isa::Op::SetLtU, 64};
-    case ir::Op::SetLtS: return {isa::Op::SetLtS, 64};
-    case ir::Op::SetEq: return {isa::Op::SetEq, 64, true};
-    case ir::Op::SetNe: return {isa::Op::SetNe, 64, true};
-    default: return {};
-  }
-}
 
 /// The sign-extending form of a 32-bit operation.
 isa::Op sign_extending(ir::Op op) {
@@ -742,17 +689,9 @@ class Generator {
         return select_unary(inst, inst.width == 64 ? isa::Op::Mov : zext(inst.width));
       case ir::Op::Sext:
         if (const ir::Inst* def = fusible_extension(inst)) {
-          return select_binary(*def, sign_extending(def->op), family(def->op).commutes, 32, inst.value);
+          return select_binary(*def, sign_extending(def->op), atom_family(def->op).commutes, 32, inst.value);
         }
         return select_unary(inst, inst.width == 64 ? isa::Op::Mov : sext(inst.width));
-      case ir::Op::Inc: return select_unary(inst, isa::at_width(isa::Op::Inc8, inst.width));
-      case ir::Op::Dec: return select_unary(inst, isa::at_width(isa::Op::Dec8, inst.width));
-      case ir::Op::Neg: return select_unary(inst, isa::at_width(isa::Op::Neg8, inst.width));
-      case ir::Op::Not: return select_unary(inst, isa::at_width(isa::Op::Not8, inst.width));
-      case ir::Op::Clz: return select_unary(inst, isa::at_width(isa::Op::Clz8, inst.width));
-      case ir::Op::Ctz: return select_unary(inst, isa::at_width(isa::Op::Ctz8, inst.width));
-      case ir::Op::Popcnt: return select_unary(inst, isa::at_width(isa::Op::Popcnt8, inst.width));
-      case ir::Op::Bswap: return select_unary(inst, isa::at_width(isa::Op::Bswap16, inst.width, 16));
       case ir::Op::OrcB: return select_unary(inst, isa::Op::OrcB);
       case ir::Op::ExtractH: return select_unary(inst, isa::Op::ExtractH);
       case ir::Op::InsertL8: return select_insert(inst, isa::Op::InsertL8);
@@ -795,9 +734,10 @@ class Generator {
       default: break;
     }
     if (ir::is_exit(inst)) return select_exit(inst);
-    const Family row = family(inst.op);
+    const AtomFamily row = atom_family(inst.op);
     CHRYSALIS_ASSERT(row.first != isa::Op::Nop, inst.op);
     const isa::Op atom = row.first_width == 64 ? row.first : isa::at_width(row.first, inst.width, row.first_width);
+    if (!isa::info(atom).uses(isa::kReadsRb | isa::kReadsRm)) return select_unary(inst, atom);
     select_binary(inst, atom, row.commutes, row.first_width == 64 ? 64 : inst.width, inst.value);
   }
 

@@ -43,9 +43,11 @@ class StubWriter {
   void write_special(isa::Special special, Reg from) { op(isa::Op::Mts, kNoReg, from).count = static_cast<uint16_t>(special); }
   void read_special(Reg to, isa::Special special) { op(isa::Op::Mfs, to).count = static_cast<uint16_t>(special); }
 
-  /// 64-bit accesses at base + offset; all of one stub have one base.
+  /// Accesses of 64 bits at base + offset; all of one stub have one base.
   void load(Reg to, Reg base, unsigned offset) { memory(isa::Op::LdC64, to, base, offset); }
   void store(Reg from, Reg base, unsigned offset) { memory(isa::Op::StC64, from, base, offset); }
+  /// The low 32 bits.
+  void store_low(Reg from, Reg base, unsigned offset) { memory(isa::Op::StC32, from, base, offset); }
 
   MachOp& branch(isa::Op atom, int64_t label) {
     MachOp& out = op(atom);

@@ -9,6 +9,7 @@
 #include "firmware/image/builder.h"
 #include "isa-host/functional.h"
 #include "isa-host/machine.h"
+#include "translator/regalloc.h"
 
 namespace chrysalis::test {
 namespace {
@@ -37,6 +38,10 @@ class HostedMachine final : public Memory {
     prepare();
     return firmware_->instructions();
   }
+  uint64_t cycles() override {
+    prepare();
+    return firmware_->cycles();
+  }
   void set_instruction_limit(uint64_t limit) override {
     prepare();
     firmware_->set_limits(limit);
@@ -63,14 +68,14 @@ class CoreMachine final : public Memory, isa::PlatformPort {
  public:
   CoreMachine(uint64_t ram_size, const isa::MachineModel& machine, std::function<void(fw::Service)> platform)
       : Memory(ram_size, machine),
+        image_(monitor_image(machine)),
         platform_(std::move(platform)),
-        executor_({machine.core, fw::kConcealedBase, fw::kConcealedSize, monitor_image(machine).reset}, memory_, *this) {
-    const image::Image& image = monitor_image(machine);
-    for (const image::Segment& segment : image.segments) {
+        executor_({machine.core, fw::kConcealedBase, fw::kConcealedSize, image_.reset}, memory_, *this) {
+    for (const image::Segment& segment : image_.segments) {
       std::memcpy(memory_.ram(segment.address, segment.bytes.size()), segment.bytes.data(), segment.bytes.size());
     }
     const uint64_t end = fw::kConcealedBase + fw::kConcealedSize;
-    mailbox().heap_begin = image.heap_begin;
+    mailbox().heap_begin = image_.heap_begin;
     mailbox().heap_end = fw::kCodeCacheBase;
     mailbox().stack_top = end;
   }
@@ -79,6 +84,7 @@ class CoreMachine final : public Memory, isa::PlatformPort {
     if (executor_.run(300'000'000) != isa::StopReason::Platform) throw std::runtime_error("the guest does not come to an end");
   }
   uint64_t instructions() override { return executor_.core().special[static_cast<unsigned>(isa::Special::Gcount)]; }
+  uint64_t cycles() override { return executor_.cycles(); }
   void set_instruction_limit(uint64_t limit) override { executor_.set_alarm(limit); }
 
  private:
@@ -89,12 +95,15 @@ class CoreMachine final : public Memory, isa::PlatformPort {
       const auto* text = reinterpret_cast<const char*>(memory_.ram(m.argument[0], m.argument[1]));
       throw std::runtime_error("firmware: " + (text == nullptr ? "?" : std::string(text, m.argument[1])));
     }
+    // Ordinary code must not have the event handler's spill slots, however it has got here.
+    if (executor_.core().r[translator::kSpillBase] != image_.symbol("fw_spill_slots")) throw std::runtime_error("r31 is not the spill slots'");
     platform_(service);
     isa::PlatformResult result;
     result.stop = (mailbox().reply & fw::kReplyStop) != 0;
     return result;
   }
 
+  const image::Image& image_;
   std::function<void(fw::Service)> platform_;
   isa::FunctionalExecutor executor_;
 };

@@ -23,6 +23,7 @@ class GuestMachine {
   /// Runs from reset, or goes on, until a service's reply has kReplyStop.
   virtual void run() = 0;
   virtual uint64_t instructions() = 0;
+  virtual uint64_t cycles() = 0;
   /// Service::Attention comes soon after this many instructions.
   virtual void set_instruction_limit(uint64_t limit) = 0;
 };
