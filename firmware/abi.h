@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "isa-host/machine_description.h"
+
 namespace chrysalis::fw {
 
 // -- Physical memory map ---------------------------------------------------------------------------
@@ -20,11 +22,23 @@ inline constexpr uint64_t kMailboxAddress = kConcealedBase;  ///< Mailbox, first
 // What translations contain or name lies at fixed addresses, so that both forms of the firmware make the same bytes.
 inline constexpr uint64_t kCodeCacheBase = 0x7400'0000;
 inline constexpr uint64_t kCodeStubsSize = 0x1'0000;      ///< entering, leaving and indirect jumps; then the gears' areas
-inline constexpr uint64_t kGearAreaBase[3] = {kCodeCacheBase + kCodeStubsSize, 0x7500'0000, 0x7600'0000};  ///< gears 1 to 3
-inline constexpr uint64_t kGearAreaSize[3] = {0x7500'0000 - kGearAreaBase[0], 0x100'0000, 0x100'0000};
+/// Gears 1 to 3. All within 4 MiB, which a branch reaches without a literal.
+inline constexpr uint64_t kGearAreaBase[3] = {kCodeCacheBase + kCodeStubsSize, 0x7410'0000, 0x7430'0000};
+inline constexpr uint64_t kGearAreaSize[3] = {0x7410'0000 - kGearAreaBase[0], 0x20'0000, 0x10'0000};
 inline constexpr uint64_t kCounterBase = 0x7700'0000;     ///< counters that gear 1's code increments
+inline constexpr uint64_t kJumpTableBase = 0x77a0'0000;   ///< JumpTableEntry[kJumpTableEntries]
 inline constexpr uint64_t kSpillBase = 0x77c0'0000;       ///< spill slots of translations
 // The monitor's stack grows down from the end of concealed memory; its heap lies between the image and the code cache.
+
+/// Where indirect jumps find translations that the jump translation buffer does not hold, by jump_table_index().
+struct JumpTableEntry {
+  uint64_t eip;   ///< guest address; kNoEip: empty
+  uint64_t code;  ///< host address of its translation
+};
+inline constexpr uint32_t kJumpTableEntries = 1024;
+inline constexpr uint32_t kJumpTableShift = 10;
+inline constexpr uint64_t kNoEip = ~uint64_t{0};
+constexpr uint32_t jump_table_index(uint32_t eip) { return (eip ^ eip >> kJumpTableShift) % kJumpTableEntries; }
 
 /// x86 state while the interpreter has it. Index of slot[] is ir::GuestReg; each slot holds its register
 /// zero-extended.
@@ -77,6 +91,20 @@ enum Reply : uint32_t {
 
 enum class Interpreter : uint32_t { DecodeDispatch = 0, IndirectThreaded = 1, DirectThreaded = 2 };
 
+/// How the gears work; `firmware.*` of the settings.
+struct GearOptions {
+  uint32_t threshold[3];       ///< executions after which gear 1, 2, 3 takes over; counted in the gear below
+  uint32_t max_instructions;   ///< x86 instructions of a region
+  uint32_t unroll_instructions;  ///< a loop is unrolled up to so many
+  uint32_t first_gear;         ///< 1 or 2: what follows interpretation
+  uint32_t sample_period;      ///< cycles between samples; 0: none
+  uint32_t switches;           ///< OR of GearSwitch
+};
+enum GearSwitch : uint32_t {
+  kSwitchChaining = 1,
+  kSwitchFifo = 2,             ///< eviction one by one; otherwise the whole area
+};
+
 /// What the interpreters keep next to the guest's registers, so that one base register and short offsets
 /// reach every operand of a micro-operation. The firmware's own; the platform only reserves the room.
 struct InterpreterScratch {
@@ -85,7 +113,8 @@ struct InterpreterScratch {
   const void* current;       ///< micro-operation whose guest access is under way; null: EIP is in the context
   const void* left_by;       ///< micro-operation that left the interpreter
   uint64_t reason;           ///< why (fw::Leave)
-  uint64_t spare[11];
+  uint64_t profile;          ///< displacement from half a micro-operation's address to its exit profile
+  uint64_t spare[10];
   uint64_t temp[480];        ///< temporaries of one x86 instruction
 };
 
@@ -98,8 +127,10 @@ struct Mailbox {
   uint64_t heap_begin, heap_end;  ///< concealed memory free for the firmware
   uint64_t stack_top;
   Interpreter interpreter;
-  uint32_t max_gear;
+  uint32_t max_gear;         ///< 0: x86 is only interpreted
+  GearOptions gears;
   uint64_t tsc_scale;        ///< guest TSC ticks per host cycle, 32.32 fixed point
+  isa::MachineDescription machine;  ///< what the translator makes code for
   // written by the platform before reset and during services
   uint64_t attention_cycle;  ///< host cycle from which the platform wants Service::Attention; 0: never
   /// Bits of a page-table entry that forbid execution, among those that 32-bit paging leaves to the operating system (9..11);

@@ -514,6 +514,7 @@ void Converter::convert_exit(unsigned i) {
   u->target = g_unlinked;
   u->imm = static_cast<int32_t>(target);
   if (op.op == Op::ExitIf) {
+    result_.exit = u;
     u->c = condition;
     u->e = static_cast<uint16_t>(op.cond);
   }
@@ -566,7 +567,9 @@ void Converter::convert_operation(unsigned i) {
         append(static_cast<uint16_t>(kUopEnd));
         append(static_cast<uint16_t>(kUopLeave));
       } else {
-        append(plain_code(Op::ExitInd)).a = a;
+        Uop& u = append(plain_code(Op::ExitInd));
+        u.a = a;
+        result_.exit = &u;
       }
       return;
     }
@@ -661,6 +664,12 @@ void append_jump(uint32_t target, UopForm form, UopBuffer& out) {
   Uop& u = append_single(kUopJump, form, out);
   u.target = g_unlinked;
   u.imm = static_cast<int32_t>(target);
+}
+
+void append_head(uint32_t eip, int64_t budget, UopForm form, UopBuffer& out) {
+  Uop& u = append_single(kUopHead, form, out);
+  u.budget = budget;
+  u.imm = static_cast<int32_t>(eip);
 }
 
 void append_poll(uint32_t eip, UopForm form, UopBuffer& out) {

@@ -32,6 +32,7 @@ struct ConvertOptions {
 /// An instruction that may change what lifting assumes, or set TF, ends with a return to the monitor.
 struct Converted {
   bool ends_block;      ///< control never goes on to the following micro-operation
+  Uop* exit = nullptr;  ///< the last conditional or indirect exit, which profiling watches; null: none
   bool leaves;          ///< has an exit to an address at or before its own, or an indirect one: a loop may pass here
 };
 
@@ -47,6 +48,9 @@ Converted convert(const ir::Code& code, uint32_t eip, uint32_t next_eip, UopForm
 
 /// Appends an exit to `target` that counts no instruction.
 void append_jump(uint32_t target, UopForm form, UopBuffer& out);
+
+/// Appends the head of the block at `eip`.
+void append_head(uint32_t eip, int64_t budget, UopForm form, UopBuffer& out);
 
 /// Appends the check for asynchronous work, before the instruction at `eip`.
 void append_poll(uint32_t eip, UopForm form, UopBuffer& out);

@@ -4,7 +4,6 @@
 #include "firmware/monitor.h"
 #include "firmware/panic.h"
 #include "firmware/runtime/event_frame.h"
-#include "firmware/runtime/jump.h"
 #include "firmware/runtime/runtime.h"
 
 namespace chrysalis::fw {
@@ -21,9 +20,9 @@ Monitor& monitor() { return *std::launder(reinterpret_cast<Monitor*>(g_monitor))
 
 }  // namespace chrysalis::fw
 
-void fw_event(chrysalis::fw::EventFrame*) {
+chrysalis::fw::JumpBuffer* fw_event(chrysalis::fw::EventFrame*) {
   using namespace chrysalis::fw;
-  if (monitor().event() == Monitor::Resume::Abandon) fw_long_jump(&g_resume, 1);
+  return monitor().event() == Monitor::Resume::Abandon ? &g_resume : nullptr;
 }
 
 void fw_main() {
@@ -31,5 +30,5 @@ void fw_main() {
   if (host::mailbox().magic != kMailboxMagic) panic("the mailbox is not filled in", 0);
   new (g_monitor) Monitor();
   fw_set_jump(&g_resume);
-  for (;;) monitor().loop();  // after kReplyStop the platform executes nothing more
+  for (;;) run();  // after kReplyStop the platform executes nothing more
 }

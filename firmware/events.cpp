@@ -1,4 +1,5 @@
 // The host's events, as the monitor handles them: TLB misses, forbidden accesses, writes to predecoded code.
+#include "firmware/code_stubs.h"
 #include "firmware/counters.h"
 #include "firmware/monitor.h"
 #include "firmware/paging.h"
@@ -15,6 +16,8 @@ Monitor::Resume Monitor::event() {
   const auto cause = static_cast<isa::Cause>(host::read_special<isa::Special::Ecause>());
   const uint32_t address = static_cast<uint32_t>(host::read_special<isa::Special::Eaddr>());
   const uint64_t info = host::read_special<isa::Special::Einfo>();
+  // Only translations let interrupts come.
+  if (host::read_special<isa::Special::Esave>() != 0) return event_in_translation(cause, address, info);
   switch (cause) {
     case isa::Cause::TlbMiss: return tlb_miss(address, (info & isa::kInfoWrite) != 0);
     case isa::Cause::GuestFault: return guest_fault(address, info);
@@ -29,11 +32,37 @@ Monitor::Resume Monitor::event() {
     // The page tables lead to where the firmware expects memory or a device, and there is none.
     case isa::Cause::ConcealedAccess:
     case isa::Cause::BusError: return exception(kMachineCheck, 0);
-    case isa::Cause::Interrupt:
-    case isa::Cause::Sample:
     case isa::Cause::PlatformReturn: return Resume::Repeat;
     default: panic("an event that compiled firmware cannot cause", address);
   }
+}
+
+/// A TLB miss is filled. Everything else gives the translation up: interpreting from its last commit shows whether the
+/// event was the guest's or speculation's.
+Monitor::Resume Monitor::event_in_translation(isa::Cause cause, uint32_t address, uint64_t info) {
+  if (cause == isa::Cause::IllegalMolecule) panic("a translation is no code of this machine", address);
+  if (cause == isa::Cause::Sample) sampled_ = true;
+  if (cause == isa::Cause::Interrupt || cause == isa::Cause::Sample) return abandon_translation();
+  if (cause != isa::Cause::TlbMiss) return fault_in_translation(cause, address);
+  const PageTranslation found = walk(address, (info & isa::kInfoWrite) != 0 ? Access::Write : Access::Read, user_mode());
+  if (!found.ok || !fill_tlb(address, found)) return fault_in_translation(cause, address);
+  count(Counter::TlbFills);
+  return Resume::Repeat;
+}
+
+/// Interpretation goes on from the last commit, up to the instruction that the event was about and beyond.
+Monitor::Resume Monitor::fault_in_translation(isa::Cause cause, uint32_t address) {
+  const uint64_t molecule = host::read_special<isa::Special::Epc>();
+  abandon_translation();
+  if (gears_ != nullptr) gears_->fault(cause, static_cast<uint32_t>(guest(ir::GuestReg::Eip)), molecule, address);
+  interpret_ = true;
+  return Resume::Abandon;
+}
+
+Monitor::Resume Monitor::abandon_translation() {
+  host::call_code(fw::address(CodeStub::Recover), 0);
+  pending_ = Pending::Nothing;
+  return Resume::Abandon;
 }
 
 /// Gives up the instruction in progress: none of its stores happens, its registers are not yet written.
@@ -54,13 +83,14 @@ Monitor::Resume Monitor::exception(uint8_t vector, uint32_t error_code) {
 }
 
 Monitor::Resume Monitor::page_fault(uint32_t address, uint32_t error_code) {
+  if (gears_ != nullptr) gears_->confirm(address);
   const Resume resume = exception(kPageFault, error_code);
   context().cr2 = address;
   return resume;
 }
 
-/// Writes the entry for a page that the page tables allow; #MC if nothing is there.
-Monitor::Resume Monitor::fill_tlb(uint32_t address, const Translation& found) {
+/// Writes the entry for a page that the page tables allow; false if nothing is there.
+bool Monitor::fill_tlb(uint32_t address, const PageTranslation& found) {
   isa::TlbEntry entry;
   entry.virtual_page = address >> isa::kPageShift;
   entry.physical_page = found.physical_page;
@@ -70,37 +100,39 @@ Monitor::Resume Monitor::fill_tlb(uint32_t address, const Translation& found) {
   const uint64_t begin = found.physical_page << isa::kPageShift, end = begin + isa::kPageSize;
   if (end <= mailbox.guest_ram_size) {
     const auto page = static_cast<uint32_t>(found.physical_page);
-    entry.granules = cache_.granules(page);
+    entry.granules = code_.granules(page);
     if (entry.granules != 0) {
       entry.flags |= isa::kTlbTranslated;
       count(Counter::TlbFillsTranslated);
     }
-    if (found.writable && found.dirty) cache_.note_writable(page);
+    if (found.writable && found.dirty) code_.note_writable(page);
   } else if (begin >= mailbox.device_begin && end <= mailbox.device_end) {
     entry.flags |= isa::kTlbDevice;
   } else {
-    return exception(kMachineCheck, 0);
+    return false;
   }
   host::tlb_write(entry);
-  return Resume::Repeat;
+  return true;
 }
 
 Monitor::Resume Monitor::tlb_miss(uint32_t address, bool write) {
-  const Translation found = walk(address, write ? Access::Write : Access::Read, user_mode());
+  const PageTranslation found = walk(address, write ? Access::Write : Access::Read, user_mode());
   if (!found.ok) return page_fault(address, found.error);
   count(Counter::TlbFills);
-  return fill_tlb(address, found);
+  return fill_tlb(address, found) ? Resume::Repeat : exception(kMachineCheck, 0);
 }
 
 /// The entry forbids what was tried. Either the page tables do as well: #PF. Or they have changed to allow more
 /// since the entry was written, or the page was clean: a new entry, and the instruction again.
 Monitor::Resume Monitor::guest_fault(uint32_t address, uint64_t info) {
   const bool write = (info & isa::kInfoWrite) != 0;
-  const Translation found = walk(address, write ? Access::Write : Access::Read, user_mode());
+  const PageTranslation found = walk(address, write ? Access::Write : Access::Read, user_mode());
   if (!found.ok) return page_fault(address, found.error);
   if ((info & isa::kInfoClean) != 0) count(Counter::DirtyFaults);
+  if (gears_ != nullptr) gears_->confirm(address);
   host::tlb_flush_page(address);
-  if (fill_tlb(address, found) == Resume::Repeat) abandon(Pending::Nothing);
+  if (!fill_tlb(address, found)) return exception(kMachineCheck, 0);
+  abandon(Pending::Nothing);
   return Resume::Abandon;
 }
 
@@ -112,8 +144,8 @@ Monitor::Resume Monitor::translated_write(uint32_t address, uint64_t info) {
   const uint32_t offset = address & (isa::kPageSize - 1);
   const uint32_t in_page = offset + size <= isa::kPageSize ? size : static_cast<uint32_t>(isa::kPageSize) - offset;
   const uint32_t page = static_cast<uint32_t>(info >> isa::kInfoPageShift);
-  cache_.invalidate(page, isa::granules_of(offset, in_page));
-  cache_.flush_tlb();  // whatever other addresses the page has
+  code_.invalidate(page, isa::granules_of(offset, in_page));
+  code_.flush_tlb();  // whatever other addresses the page has
   abandon(Pending::Step);
   return Resume::Abandon;
 }

@@ -283,7 +283,7 @@ FW_INLINE const Uop* exit_if(const Uop* u, char* base) {
   if constexpr (end) host::commit<1>();
   if (taken) {
     if constexpr (!end) host::commit<1>();
-    return follow(u, base);
+    return follow_counted(u, base);
   }
   return u + 1;
 }

@@ -169,6 +169,11 @@ FW_INLINE void tlb_flush() { asm volatile(FW_INTRINSIC_FORM "x0, x0, x0" ::FW_IN
 FW_INLINE void tlb_flush_page(uint64_t address) {
   asm volatile(FW_INTRINSIC_FORM "x0, %0, x0" ::"r"(address), FW_INTRINSIC_ID(TlbFlushPage) : "memory");
 }
+FW_INLINE void jtb_write(uint32_t guest, uint64_t host) {
+  asm volatile(FW_INTRINSIC_FORM "x0, %0, %1" ::"r"(uint64_t{guest}), "r"(host), FW_INTRINSIC_ID(JtbWrite));
+}
+FW_INLINE void jtb_clear() { asm volatile(FW_INTRINSIC_FORM "x0, x0, x0" ::FW_INTRINSIC_ID(JtbClear)); }
+FW_INLINE void return_clear() { asm volatile(FW_INTRINSIC_FORM "x0, x0, x0" ::FW_INTRINSIC_ID(ReturnClear)); }
 
 /// True if something asynchronous wants the monitor.
 FW_INLINE bool attention() { return read_special<isa::Special::Ipending>() != 0; }
@@ -177,6 +182,21 @@ FW_INLINE bool attention() { return read_special<isa::Special::Ipending>() != 0;
 /// Mailbox::guest_ram_size; callers check.
 FW_INLINE volatile uint8_t* physical(uint64_t address) { return reinterpret_cast<volatile uint8_t*>(address); }
 FW_INLINE Mailbox& mailbox() { return *reinterpret_cast<Mailbox*>(kMailboxAddress); }
+
+/// What lies at a fixed concealed address: code cache, counters, spill slots of translations. Code is only read so.
+template <class T>
+FW_INLINE T* concealed(uint64_t address) {
+  return reinterpret_cast<T*>(address);
+}
+/// Writes host code; it may be executed from then on.
+FW_INLINE void write_code(uint64_t address, const uint32_t* words, size_t count) {
+  for (size_t i = 0; i < count; ++i) reinterpret_cast<volatile uint32_t*>(address)[i] = words[i];
+}
+/// Calls host code as a function: `argument` in a0, result in a0. It leaves the registers that a RISC-V function must
+/// preserve, and r31, as they were.
+FW_INLINE uint64_t call_code(uint64_t entry, uint64_t argument) {
+  return reinterpret_cast<uint64_t (*)(uint64_t)>(entry)(argument);
+}
 
 #else  // hosted form
 
@@ -226,9 +246,20 @@ FW_INLINE void write_special(uint64_t data) {
 FW_INLINE void tlb_write(const isa::TlbEntry& entry) { hosted::machine().tlb_write(entry); }
 FW_INLINE void tlb_flush() { hosted::machine().tlb_flush(); }
 FW_INLINE void tlb_flush_page(uint64_t address) { hosted::machine().tlb_flush_page(static_cast<uint32_t>(address)); }
+FW_INLINE void jtb_write(uint32_t guest, uint64_t host) { hosted::machine().jtb_write(guest, host); }
+FW_INLINE void jtb_clear() { hosted::machine().jtb_clear(); }
+FW_INLINE void return_clear() { hosted::machine().return_clear(); }
 FW_INLINE bool attention() { return hosted::machine().attention(); }
 FW_INLINE volatile uint8_t* physical(uint64_t address) { return hosted::machine().physical(address); }
 FW_INLINE Mailbox& mailbox() { return hosted::machine().mailbox(); }
+template <class T>
+FW_INLINE T* concealed(uint64_t address) {
+  return reinterpret_cast<T*>(hosted::machine().concealed(address));
+}
+FW_INLINE void write_code(uint64_t address, const uint32_t* words, size_t count) {
+  hosted::machine().write_code(address, words, count);
+}
+FW_INLINE uint64_t call_code(uint64_t entry, uint64_t argument) { return hosted::machine().call_code(entry, argument); }
 
 #endif
 

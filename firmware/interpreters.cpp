@@ -64,6 +64,7 @@ void run_switch(const Uop* u, char* base) {
 #undef FW_CASE
       case kUopEnd: u = execute_other<kUopEnd>(u, base); break;
       case kUopPoll: u = execute_other<kUopPoll>(u, base); break;
+      case kUopHead: u = execute_other<kUopHead>(u, base); break;
       case kUopJump: u = execute_other<kUopJump>(u, base); break;
       case kUopRepeat: u = execute_other<kUopRepeat>(u, base); break;
       case kUopRepeatIf: u = execute_other<kUopRepeatIf>(u, base); break;

@@ -1,5 +1,6 @@
 #include "firmware/monitor.h"
 
+#include "firmware/code_stubs.h"
 #include "firmware/counters.h"
 #include "firmware/descriptors.h"
 #include "firmware/fast_forms.h"
@@ -19,6 +20,11 @@ using ir::GuestReg;
 constexpr uint64_t kTrapFlag = 0x100;
 constexpr uint8_t kDebug = 1, kPageFault = 14;
 
+/// Interpreted executions until the first gear above takes a block.
+int64_t first_threshold(const Mailbox& mailbox) {
+  return mailbox.max_gear == 0 ? 0 : mailbox.gears.threshold[mailbox.gears.first_gear - 1];
+}
+
 RunFunction run_function(Interpreter interpreter) {
   switch (interpreter) {
     case Interpreter::DecodeDispatch: return run_switch;
@@ -34,13 +40,19 @@ Monitor::Monitor()
     : interpreter_(host::mailbox().interpreter),
       form_(interpreter_ == Interpreter::DirectThreaded ? UopForm::Direct : UopForm::Coded),
       run_(run_function(interpreter_)),
-      cache_(form_) {
+      cache_(code_, form_, host::mailbox().max_gear == 0 ? 0 : first_threshold(host::mailbox())) {
+  if (host::mailbox().max_gear != 0) {
+    gears_ = new Gears(code_, cache_, host::mailbox());
+  }
+
   g_unlinked[0] = Uop{};
   if (form_ == UopForm::Direct) g_unlinked[0].run = find_plain(kUopUnlinked);
   else g_unlinked[0].code = kUopUnlinked;
   scratch(base()).zero = 0;
   // The interpreters execute in order and speculate on nothing: they may talk to devices.
   host::write_special<isa::Special::Iomode>(1);
+  if (gears_ != nullptr) host::write_special<isa::Special::SamplePeriod>(host::mailbox().gears.sample_period);
+  if (host::mailbox().max_gear != 0) write_code_stubs(host::mailbox().machine);
 }
 
 void Monitor::loop() {
@@ -59,9 +71,72 @@ void Monitor::loop() {
                (guest(GuestReg::SysFlags) & kTrapFlag) != 0) {
       step();
     } else {
-      run_block();
+      advance();
     }
   }
+}
+
+/// Enters the translation at EIP, or interprets.
+void Monitor::advance() {
+  if (gears_ != nullptr && !interpret_) {
+    gears_->settle();
+    if (sampled_) {
+      sampled_ = false;
+      gears_->consider(static_cast<uint32_t>(guest(GuestReg::Eip)), true);
+    }
+    if (Translation* const found = gears_->cache().find(static_cast<uint32_t>(guest(GuestReg::Eip)))) {
+      run_translation(*found);
+      return;
+    }
+  }
+  exit_ = nullptr;
+  jumped_ = false;
+  run_block();
+}
+
+uint64_t Monitor::execute(uint64_t translation) {
+  from_ = nullptr;
+  indirect_ = false;
+  return host::call_code(fw::address(CodeStub::Enter), translation);
+}
+
+void Monitor::run_translation(Translation& translation) {
+  TranslationCache& cache = gears_->cache();
+  if (exit_ != nullptr) cache.chain(*exit_, translation);
+  if (jumped_) cache.enter_jump(translation);
+  exit_ = nullptr;
+  jumped_ = false;
+  count(Counter::Entries);
+  const uint64_t number = execute(translation.code);
+  if (number == kExitIndirect) {
+    jumped_ = true;
+  } else if (number == kExitTrap) {
+    trapped();
+  } else {
+    leave_by(cache.exit(static_cast<uint32_t>(number)));
+  }
+}
+
+void Monitor::trapped() {
+  count(Counter::Traps);
+  interpret_ = true;
+}
+
+void Monitor::leave_by(Exit& exit) {
+  switch (exit.kind) {
+    case ExitKind::Chained:
+    case ExitKind::Returned: exit_ = &exit; break;
+    case ExitKind::Indirect: jumped_ = true; break;
+    case ExitKind::Interpreted: break;
+    case ExitKind::Trapped: trapped(); break;
+  }
+}
+
+/// The block at `eip` has been executed so often that it is worth translating, or has been translated.
+void Monitor::hot(uint32_t eip) {
+  if (gears_->cache().find(eip) != nullptr) return;
+  Block* const block = cache_.existing(eip);
+  if (gears_->translate(eip) == nullptr && block != nullptr && block->valid) block->head->budget = INT64_MAX;
 }
 
 /// Finds and runs the block at EIP, and what it is linked to.
@@ -77,7 +152,9 @@ void Monitor::run_block() {
   }
   if (indirect_) jump_entry(eip) = {eip, block->first};
   indirect_ = false;
-  run_(block->first, base());
+  const Uop* const first = interpret_ ? block->body : block->first;
+  interpret_ = false;
+  run_(first, base());
   left();
 }
 
@@ -91,17 +168,18 @@ void Monitor::step() {
   indirect_ = false;
   Fetched fetched;
   FetchFault fault;
-  if (!cache_.fetch(eip, fetched, fault)) {
+  if (!code_.fetch(eip, fetched, fault)) {
     if (fault.vector == kPageFault) context().cr2 = fault.address;
     deliver(fault.vector, fault.error, false);
     return;
   }
   if (fetched.unsupported) report_unsupported(eip);
   count(Counter::Steps);
-  UopBuffer out{step_, step_ + sizeof step_ / sizeof step_[0]};
+  UopBuffer out = cache_.step_buffer();
+  const Uop* const first = out.next;
   const uint32_t next = eip + fetched.length;
-  if (!convert(cache_.lifted(), eip, next, form_, {committing, traps}, out).ends_block) append_jump(next, form_, out);
-  run_(step_, base());
+  if (!convert(code_.lifted(), eip, next, form_, {committing, traps}, out).ends_block) append_jump(next, form_, out);
+  run_(first, base());
   left();
   // SDM Vol. 3, 17.3.1.4: a single-step trap follows the instruction; TF counts as it was before. An
   // exception or interrupt that the instruction raised comes first, and its gate clears TF.
@@ -133,6 +211,10 @@ void Monitor::left() {
       pending_ = Pending::Nothing;
       deliver(vector_, error_code_, false);
       break;
+    case Leave::Hot:
+      guest(GuestReg::Eip) = static_cast<uint32_t>(u->imm);
+      hot(static_cast<uint32_t>(u->imm));
+      break;
     case Leave::Poll:
       guest(GuestReg::Eip) = static_cast<uint32_t>(u->imm);
       break;
@@ -162,15 +244,23 @@ void Monitor::call_platform(Service service) {
   if ((reply & kReplyStop) != 0) stopped_ = true;
   if ((reply & kReplyInvalidateAll) != 0) {
     cache_.clear();
-    cache_.remap();
+    if (gears_ != nullptr) gears_->cache().clear();
+    remap();
   } else if ((reply & kReplyInvalidateCode) != 0) {
-    for (uint32_t i = 0; i < mailbox.invalid_count; ++i) cache_.invalidate(mailbox.invalid_page[i], ~0u);
+    for (uint32_t i = 0; i < mailbox.invalid_count; ++i) code_.invalidate(mailbox.invalid_page[i], ~0u);
   }
   if ((reply & kReplyFlushTlb) != 0) {
-    cache_.flush_tlb();
-    cache_.remap();
+    code_.flush_tlb();
+    remap();
   }
   refresh_assumptions();
+}
+
+/// Page tables have changed.
+void Monitor::remap() {
+  code_.remap();
+  cache_.remap();
+  if (gears_ != nullptr) gears_->cache().remap();
 }
 
 /// Tells the lifter what holds of the guest's segments now, and the hardware the guest's privilege.
@@ -185,7 +275,10 @@ void Monitor::refresh_assumptions() {
     if (is_null(selector)) options.unreadable_segments |= bit;
     else if (find_descriptor(selector, found) && !found.writable()) options.unwritable_segments |= bit;
   }
-  cache_.set_options(options);
+  if (code_.set_options(options)) {
+    cache_.forget_jumps();
+    if (gears_ != nullptr) gears_->cache().forget_jumps();
+  }
   host::write_special<isa::Special::UserMode>(user_mode() ? 1 : 0);
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "firmware/block_cache.h"
+#include "firmware/gears.h"
 #include "firmware/host.h"
 #include "firmware/paging.h"
 #include "firmware/uop.h"
@@ -27,8 +28,13 @@ class Monitor {
   /// Executes the guest until the platform says stop.
   void loop();
 
+  /// Runs the translation at host address `translation` on the guest's state and returns the id of the exit by which control
+  /// came back, with the context up to date. An event may abandon it: then this does not return, and the loop goes on from
+  /// the state at the last commit.
+  uint64_t execute(uint64_t translation);
+
   /// An event of the host, from fw_event(). Returns if the interrupted molecule is to be repeated; otherwise
-  /// the instruction in progress is abandoned, and what remains to be done about it is recorded.
+  /// the instruction or translation in progress is abandoned, and what remains to be done about it is recorded.
   enum class Resume : uint8_t { Repeat, Abandon };
   Resume event();
 
@@ -45,17 +51,26 @@ class Monitor {
   };
 
   void step();
+  void advance();
   void run_block();
+  void run_translation(Translation& translation);
+  void leave_by(Exit& exit);
+  void trapped();
+  void hot(uint32_t eip);
   void left();
   void deliver(uint8_t vector, uint32_t error_code, bool software);
   void call_platform(Service service);
+  void remap();
   void refresh_assumptions();
   void abandon(Pending pending);
+  Resume abandon_translation();
+  Resume fault_in_translation(isa::Cause cause, uint32_t address);
+  Resume event_in_translation(isa::Cause cause, uint32_t address, uint64_t info);
   Resume tlb_miss(uint32_t address, bool write);
   Resume guest_fault(uint32_t address, uint64_t info);
   Resume translated_write(uint32_t address, uint64_t info);
   Resume page_fault(uint32_t address, uint32_t error_code);
-  Resume fill_tlb(uint32_t address, const Translation& found);
+  bool fill_tlb(uint32_t address, const PageTranslation& found);
   Resume exception(uint8_t vector, uint32_t error_code);
 
   GuestContext& context() { return host::mailbox().context; }
@@ -65,7 +80,13 @@ class Monitor {
   const Interpreter interpreter_;
   const UopForm form_;
   const RunFunction run_;
+  GuestCode code_;
   BlockCache cache_;
+  Gears* gears_ = nullptr;   ///< null: x86 is only interpreted
+  Exit* exit_ = nullptr;     ///< of a translation: leads to the address in EIP
+  bool jumped_ = false;      ///< an indirect exit of a translation leads there
+  bool sampled_ = false;     ///< a sample met the translation at EIP
+  bool interpret_ = false;   ///< the block at EIP, whether translated or not
   Pending pending_ = Pending::Nothing;
   uint8_t vector_ = 0;
   uint32_t error_code_ = 0;
@@ -73,10 +94,12 @@ class Monitor {
   bool delivered_ = false;   ///< since the interpreter left last
   Uop* from_ = nullptr;      ///< the exit that leads to the next block
   bool indirect_ = false;    ///< an indirect exit leads there
-  Uop step_[kMaxUopsPerInstruction + 8];
 };
 
 /// The one monitor; valid after boot.
 Monitor& monitor();
+
+/// What the firmware does once it has booted, again when it returns, and again when an event has abandoned it.
+void run();
 
 }  // namespace chrysalis::fw

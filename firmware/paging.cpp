@@ -15,7 +15,7 @@ uint32_t read_entry(uint64_t at) { return at + 4 <= host::mailbox().guest_ram_si
 
 bool user_mode() { return (host::mailbox().context.slot[static_cast<unsigned>(ir::GuestReg::CsSel)] & 3) == 3; }
 
-Translation walk(uint32_t address, Access access, bool user) {
+PageTranslation walk(uint32_t address, Access access, bool user) {
   const bool write = access == Access::Write;
   const uint32_t no_execute = access == Access::Fetch ? host::mailbox().no_execute : 0;
   const GuestContext& context = host::mailbox().context;

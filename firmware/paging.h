@@ -10,7 +10,7 @@ enum PageFaultError : uint32_t { kPfPresent = 1, kPfWrite = 2, kPfUser = 4, kPfF
 
 enum class Access : uint8_t { Read, Write, Fetch };
 
-struct Translation {
+struct PageTranslation {
   bool ok;
   uint32_t error;          ///< error code if not ok
   uint64_t physical_page;  ///< page number
@@ -22,7 +22,7 @@ struct Translation {
 /// Does:   sets the accessed bits, and for Write the dirty bit, when the access is permitted.
 /// Source: SDM Vol. 3, 4.3 "32-Bit Paging"; 4 MiB pages if CR4.PSE; CR0.WP. With CR0.PG clear, addresses are
 ///         physical. Table entries outside RAM count as not present. Mailbox::no_execute.
-Translation walk(uint32_t address, Access access, bool user);
+PageTranslation walk(uint32_t address, Access access, bool user);
 
 /// True if the guest runs at CPL 3.
 bool user_mode();

@@ -66,9 +66,23 @@ FW_INLINE const Uop* follow(const Uop* u, char* base) {
   return u->target;
 }
 
+/// The same for a conditional one, counted.
+FW_INLINE const Uop* follow_counted(const Uop* u, char* base) {
+  ++exit_profile(u, base).taken;
+  return follow(u, base);
+}
+
 /// The successor of an indirect exit, whose address is in the context's EIP.
 FW_INLINE const Uop* find_indirect(const Uop* u, char* base) {
   const uint64_t eip = slot(base, kSlotEip);
+  ExitProfile& profile = exit_profile(u, base);
+  if (profile.target == eip) {
+    ++profile.taken;
+  } else if (profile.taken == 0) {
+    profile.target = static_cast<uint32_t>(eip);
+  } else {
+    --profile.taken;
+  }
   const JumpEntry& entry = jump_entry(eip);
   if (entry.eip == eip) return entry.first;
   return leave(u, base, Leave::Indirect);
@@ -128,7 +142,7 @@ FW_INLINE const Uop* execute(const Uop* u, char* base) {
   } else if constexpr (op == Op::ExitIf) {
     if (condition(static_cast<ir::Cond>(u->e), slot(base, u->c))) {
       host::commit<1>();
-      return follow(u, base);
+      return follow_counted(u, base);
     }
   } else if constexpr (op == Op::ExitInd) {
     slot(base, kSlotEip) = host::value<Op::Zext, 32>(slot(base, u->a));
@@ -156,6 +170,11 @@ FW_INLINE const Uop* execute_other(const Uop* u, char* base) {
     return u + 1;
   } else if constexpr (code == kUopPoll) {
     if (host::attention()) return leave(u, base, Leave::Poll);
+    return u + 1;
+  } else if constexpr (code == kUopHead) {
+    const int64_t left = u->budget - 1;
+    if (left < 0) return leave(u, base, Leave::Hot);
+    const_cast<Uop*>(u)->budget = left;
     return u + 1;
   } else if constexpr (code == kUopJump) {
     return follow(u, base);

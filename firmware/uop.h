@@ -30,6 +30,7 @@ struct Uop {
       uint16_t a, b;  ///< sources 0 and 1
     };
     const Uop* target;  ///< Exit, ExitIf: first micro-operation of the successor (g_unlinked until known)
+    int64_t budget;     ///< Head: executions left until the block is hot; 0: leave at once
   };
   union {
     struct {
@@ -54,6 +55,7 @@ constexpr uint16_t uop_code(ir::Op op, unsigned width) {
 enum : uint16_t {
   kUopEnd = static_cast<uint16_t>(ir::Op::kCount) * 4,  ///< the instruction is complete: commit and count it
   kUopPoll,        ///< asynchronous work is looked for; imm: address of the instruction that follows
+  kUopHead,        ///< a block begins: counts, and leaves with Leave::Hot when the budget is spent; imm: its address
   kUopJump,        ///< to imm, between instructions
   kUopRepeat,      ///< Exit that does not complete the instruction: commit, count nothing
   kUopRepeatIf,    ///< ExitIf of the same kind
@@ -72,6 +74,7 @@ enum class Leave : uint64_t {
   SoftInt,       ///< left_by is a SoftInt
   Raise,         ///< a helper raised what Mailbox::vector says; EIP is in the context
   Poll,          ///< left_by is a Poll: something asynchronous wants the monitor
+  Hot,           ///< left_by is a Head: the block that begins there is translated, or to be translated
 };
 
 inline constexpr unsigned kScratchOffset = offsetof(Mailbox, scratch) - offsetof(Mailbox, context);
@@ -85,6 +88,18 @@ inline constexpr unsigned kTempCount = sizeof(InterpreterScratch::temp) / 8;
 
 inline uint64_t& slot(char* base, uint16_t offset) { return *reinterpret_cast<uint64_t*>(base + offset); }
 inline InterpreterScratch& scratch(char* base) { return *reinterpret_cast<InterpreterScratch*>(base + kScratchOffset); }
+
+/// What profiling knows of an exit, beside its micro-operation: u / 2 + InterpreterScratch::profile. All that two exits need lie
+/// 24 bytes apart, so that 12 remain for each.
+struct ExitProfile {
+  uint32_t taken;   ///< ExitIf: times taken. ExitInd: lead of `target` over all other targets, saturating at 0
+  uint32_t target;  ///< ExitInd: the address that it mostly goes to
+  uint32_t spare;
+};
+static_assert(sizeof(ExitProfile) * 2 == sizeof(Uop));
+inline ExitProfile& exit_profile(const Uop* u, char* base) {
+  return *reinterpret_cast<ExitProfile*>((reinterpret_cast<uintptr_t>(u) >> 1) + scratch(base).profile);
+}
 
 /// The target of every exit that is not linked; leaves with Leave::Exit.
 extern Uop g_unlinked[1];

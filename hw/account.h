@@ -78,6 +78,7 @@ inline constexpr const char* kChargeMeaning[] = {
 struct ModeAccount {
   uint64_t cycles[kCharges] = {};
   uint64_t atoms = 0;
+  uint64_t instructions = 0;  ///< x86 instructions committed by its molecules
 
   uint64_t& operator[](Charge charge) { return cycles[static_cast<unsigned>(charge)]; }
   uint64_t operator[](Charge charge) const { return cycles[static_cast<unsigned>(charge)]; }

@@ -75,6 +75,7 @@ void CodeMap::decode(Decoded& molecule) {
     analyse(molecule, source);
   }
   molecule.end = molecule.address + molecule.bytes;
+  if (molecule.target == nullptr) molecule.target_address = molecule.end;  // which no redirect leads to (rule B1)
   molecule.next = find(molecule.end);
   const uint64_t first = molecule.address & ~line_mask_, last = (molecule.end - 1) & ~line_mask_;
   molecule.line = first == last ? first : Decoded::kCrossing;

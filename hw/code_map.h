@@ -61,7 +61,7 @@ struct Decoded {
   uint8_t room = 0;                 ///< steps that fit where `steps` points
   ModeAccount* account = nullptr;
   Decoded* next = nullptr;          ///< at `end`
-  Decoded* target = nullptr;        ///< where the last taken branch went, at `target_address`
+  Decoded* target = nullptr;        ///< where the last taken branch went, at `target_address`; null: nowhere yet
   uint64_t target_address = 0;
   uint64_t end = 0;                 ///< address of the following molecule
   uint64_t address = 0;

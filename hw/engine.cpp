@@ -412,6 +412,8 @@ Cycle Engine::finish(Decoded& molecule, Cycle now, Cycle penalty) {
   now = wait_for_devices(account, now);
   ++account[Charge::Issue];
   account.atoms += molecule.count;
+  account.instructions += committed_;
+  committed_ = 0;
   for (unsigned i = 0; i < molecule.late_count; ++i) {
     set_ready(molecule.late[i].reg, now + molecule.late[i].latency, Charge::Operand);
   }
@@ -526,6 +528,7 @@ bool Engine::device(bool write, uint64_t physical, unsigned size, uint8_t* bytes
 
 void Engine::commit(unsigned guest_instructions) {
   const unsigned count = core_.stores.size();
+  committed_ += guest_instructions;
   for (unsigned i = 0; i < count; ++i) {
     const isa::GatedStore& store = core_.stores[i];
     if (!store.device) releases_[release_count_++] = {store.address, store.size};

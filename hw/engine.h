@@ -155,6 +155,7 @@ class Engine final : private EngineHooks {
     uint8_t size;
   };
   Release releases_[isa::kMaxStoreBuffer];
+  unsigned committed_ = 0;  ///< x86 instructions committed by the molecule under way
   unsigned release_count_ = 0;         ///< stores that the molecule's commit releases
   unsigned gated_before_ = 0;          ///< gated stores when the molecule began
   Statistics statistics_;

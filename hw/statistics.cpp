@@ -13,6 +13,12 @@ std::vector<Statistic> collect_statistics(const Engine& engine, const L2Cache& l
 #include "hw/statistics.def"
 #undef STATISTIC
   };
+  for (unsigned m = 0; m < kModes; ++m) {
+    const ModeAccount& account = engine.account()[static_cast<Mode>(m)];
+    if (account.instructions == 0) continue;
+    list.push_back({std::string("guest.instructions.") + kModeName[m], "instructions",
+                    std::string("x86 instructions committed: ") + kModeMeaning[m], account.instructions});
+  }
   for (unsigned i = 0; i < isa::kCauses; ++i) {
     const auto cause = static_cast<isa::Cause>(i);
     if (cause == isa::Cause::None || cause == isa::Cause::Reset) continue;

@@ -36,19 +36,22 @@ void FunctionalExecutor::enter_event() {
   core_.enter_event();
 }
 
-StopReason FunctionalExecutor::run(uint64_t molecules) {
+template <bool kCall> StopReason FunctionalExecutor::go(uint64_t molecules, uint64_t return_address) {
   FunctionalCore& core = core_;
   for (; molecules != 0; --molecules) {
     if (core.stopped) return StopReason::Platform;
+    if (kCall && core.pc == return_address) return StopReason::Returned;
     if (code_.changed()) code_.collect();
     if (core.special_ref(Special::Imask) != 0 && core.poll_interrupts(sample_due())) {
       enter_event();
+      if (kCall) return StopReason::Event;
       continue;
     }
     Entry* entry = code_.find(core.pc);
     if (entry == nullptr) entry = predecode(core.pc);
     if (entry == nullptr) {
       enter_event();
+      if (kCall) return StopReason::Event;
       continue;
     }
     core.next_pc = entry->next;
@@ -58,9 +61,13 @@ StopReason FunctionalExecutor::run(uint64_t molecules) {
       core.pc = core.next_pc;
     } else {
       enter_event();
+      if (kCall) return StopReason::Event;
     }
   }
   return core.stopped ? StopReason::Platform : StopReason::Budget;
 }
+
+StopReason FunctionalExecutor::run(uint64_t molecules) { return go<false>(molecules, 0); }
+StopReason FunctionalExecutor::run_until(uint64_t return_address) { return go<true>(~uint64_t{0}, return_address); }
 
 }  // namespace chrysalis::isa

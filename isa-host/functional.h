@@ -3,6 +3,8 @@
 // C++17.
 #pragma once
 
+#include <atomic>
+
 #include "isa-host/codec.h"
 #include "isa-host/physical_memory.h"
 #include "isa-host/predecode.h"
@@ -35,7 +37,7 @@ struct FunctionalBus {
   inline bool marks_code(uint64_t physical) const;
   inline void code_written(uint64_t physical, unsigned size);
   inline uint64_t cycles() const;
-  uint64_t molecules() const { return cycles(); }
+  inline uint64_t molecules() const;
   inline uint64_t atoms() const;
   inline uint64_t interrupt_lines() const;
   inline PlatformResult platform(uint32_t service);
@@ -46,7 +48,7 @@ using FunctionalCore = Core<FunctionalBus>;
 /// Added to EINFO's CodecError of an IllegalMolecule: well formed, but not for this machine.
 inline constexpr uint64_t kInfoNotThisMachine = 0x100;
 
-enum class StopReason : uint8_t { Budget, Platform };
+enum class StopReason : uint8_t { Budget, Platform, Event, Returned };
 
 class FunctionalExecutor {
  public:
@@ -63,13 +65,29 @@ class FunctionalExecutor {
   StopReason run(uint64_t molecules);
   /// One molecule, or the entry into an event that comes first.
   void step() { run(1); }
+  /// For firmware that lives outside the core: executes until control comes to `return_address` (Returned), the
+  /// core has entered the event vector, where nothing need be (Event), or the platform stops.
+  StopReason run_until(uint64_t return_address);
 
+  /// Special::Cycles: the molecules, and what pass() has added.
+  uint64_t cycles() const { return molecules_ + passed_; }
+  /// Lets time pass in which nothing is executed.
+  void pass(uint64_t cycles) { passed_ += cycles; }
   uint64_t molecules() const { return molecules_; }
   uint64_t atoms() const { return atoms_; }
   uint64_t events(Cause cause) const { return events_[static_cast<unsigned>(cause)]; }
 
-  void set_interrupt_lines(uint64_t lines) { lines_ = lines; }
-  uint64_t interrupt_lines() const { return lines_; }
+  /// May be called from a signal handler.
+  void set_interrupt_lines(uint64_t lines) { lines_.store(lines, std::memory_order_relaxed); }
+  /// Line 0 is raised while so many guest instructions are committed, or so many cycles have gone by.
+  void set_alarm(uint64_t instructions, uint64_t cycles = ~uint64_t{0}) {
+    alarm_instructions_ = instructions;
+    alarm_cycles_ = cycles;
+  }
+  uint64_t interrupt_lines() const {
+    const bool alarm = core_.special[static_cast<unsigned>(Special::Gcount)] >= alarm_instructions_ || cycles() >= alarm_cycles_;
+    return lines_.load(std::memory_order_relaxed) | (alarm ? 1 : 0);
+  }
   /// To be called when somebody other than the core's own stores changes concealed memory.
   void code_written(uint64_t physical, uint64_t size) { code_.invalidate(physical, size); }
   bool marks_code(uint64_t physical) const { return code_.marks(physical); }
@@ -80,6 +98,8 @@ class FunctionalExecutor {
     Prepared<FunctionalCore> prepared;
     uint64_t next = 0;
   };
+  /// `kCall`: for run_until().
+  template <bool kCall> StopReason go(uint64_t molecules, uint64_t return_address);
   Entry* predecode(uint64_t pc);
   bool sample_due();
   void enter_event();
@@ -89,13 +109,16 @@ class FunctionalExecutor {
   FunctionalBus bus_;
   FunctionalCore core_;
   PredecodeCache<Entry> code_;
-  uint64_t molecules_ = 0, atoms_ = 0, lines_ = 0, last_sample_ = 0;
+  uint64_t molecules_ = 0, atoms_ = 0, passed_ = 0, last_sample_ = 0;
+  std::atomic<uint64_t> lines_ = 0;
+  uint64_t alarm_instructions_ = ~uint64_t{0}, alarm_cycles_ = ~uint64_t{0};
   uint64_t events_[kCauses] = {};
 };
 
 bool FunctionalBus::marks_code(uint64_t physical) const { return executor.marks_code(physical); }
 void FunctionalBus::code_written(uint64_t physical, unsigned size) { executor.code_written(physical, size); }
-uint64_t FunctionalBus::cycles() const { return executor.molecules(); }
+uint64_t FunctionalBus::cycles() const { return executor.cycles(); }
+uint64_t FunctionalBus::molecules() const { return executor.molecules(); }
 uint64_t FunctionalBus::atoms() const { return executor.atoms(); }
 uint64_t FunctionalBus::interrupt_lines() const { return executor.interrupt_lines(); }
 PlatformResult FunctionalBus::platform(uint32_t service) { return executor.platform(service); }

@@ -24,6 +24,7 @@ Command add_run_command(CLI::App& app, const GuestCommand& guest);
 Command add_machine_command(CLI::App& app);
 Command add_asm_command(CLI::App& app);
 Command add_disasm_command(CLI::App& app);
+Command add_lift_command(CLI::App& app);
 Command add_bench_command(CLI::App& app, const GuestCommand& guest);
 
 }  // namespace chrysalis::sim

@@ -24,24 +24,34 @@ image::Image build_firmware(const isa::MachineModel& machine) {
   }
 }
 
-void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, uint64_t guest_ram_size) {
+void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, const isa::MachineModel& machine, uint64_t guest_ram_size) {
   mailbox.magic = fw::kMailboxMagic;
+  mailbox.machine = machine.core;
   mailbox.guest_ram_size = guest_ram_size;
   mailbox.interpreter = settings.interpreter == "decode-dispatch"     ? fw::Interpreter::DecodeDispatch
                         : settings.interpreter == "indirect-threaded" ? fw::Interpreter::IndirectThreaded
                                                                       : fw::Interpreter::DirectThreaded;
   mailbox.max_gear = static_cast<uint32_t>(settings.max_gear);
+  const auto small = [](uint64_t value) { return static_cast<uint32_t>(value); };
+  mailbox.gears.threshold[0] = small(settings.gear1_threshold);
+  mailbox.gears.threshold[1] = small(settings.gear2_threshold);
+  mailbox.gears.threshold[2] = small(settings.gear3_threshold);
+  mailbox.gears.first_gear = small(settings.max_gear == 1 ? 1 : settings.first_gear);
+  mailbox.gears.sample_period = small(settings.sample_period);
+  mailbox.gears.max_instructions = small(settings.region_instructions);
+  mailbox.gears.unroll_instructions = small(settings.unroll_instructions);
+  mailbox.gears.switches = (settings.chaining ? fw::kSwitchChaining : 0u) | (settings.eviction == "fifo" ? fw::kSwitchFifo : 0u);
   mailbox.tsc_scale = uint64_t{1} << 32;  // the guest's TSC counts host cycles
 }
 
-void load_firmware(const image::Image& image, const Settings& settings, const isa::MachineModel&, isa::PhysicalMemory& memory) {
+void load_firmware(const image::Image& image, const Settings& settings, const isa::MachineModel& machine, isa::PhysicalMemory& memory) {
   for (const image::Segment& segment : image.segments) {
     uint8_t* at = memory.ram(segment.address, segment.bytes.size());
     if (!at) throw std::logic_error("the firmware's image does not fit into concealed memory");
     std::memcpy(at, segment.bytes.data(), segment.bytes.size());
   }
   fw::Mailbox& mailbox = mailbox_in(memory);
-  fill_mailbox(mailbox, settings, memory.guest_size());
+  fill_mailbox(mailbox, settings, machine, memory.guest_size());
   const uint64_t end = fw::kConcealedBase + fw::kConcealedSize;
   mailbox.heap_begin = image.heap_begin;
   mailbox.heap_end = fw::kCodeCacheBase;

@@ -14,7 +14,7 @@ image::Image build_firmware(const isa::MachineModel& machine);
 void load_firmware(const image::Image& image, const Settings& settings, const isa::MachineModel& machine, isa::PhysicalMemory& memory);
 
 /// The part of the mailbox that every form of the firmware reads.
-void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, uint64_t guest_ram_size);
+void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, const isa::MachineModel& machine, uint64_t guest_ram_size);
 
 inline fw::Mailbox& mailbox_in(isa::PhysicalMemory& memory) {
   return *reinterpret_cast<fw::Mailbox*>(memory.ram(fw::kMailboxAddress, sizeof(fw::Mailbox)));

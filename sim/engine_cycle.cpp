@@ -12,7 +12,7 @@ namespace {
 hw::Mode mode_of(image::AccountMode mode) {
   switch (mode) {
     case image::AccountMode::Interpreter: return hw::Mode::Interpreter;
-    case image::AccountMode::Translator: return hw::Mode::Translator1;
+    case image::AccountMode::Translator: return hw::Mode::Translator2;
     case image::AccountMode::Dispatch: return hw::Mode::Dispatch;
     case image::AccountMode::Recovery: return hw::Mode::Recovery;
     default: return hw::Mode::Firmware;
@@ -26,6 +26,10 @@ class CycleEngine final : public Engine {
     load_firmware(image_, settings, machine, platform_.memory());
     for (const image::CodeRange& range : image_.ranges)
       platform_.set_mode(range.begin, range.end, mode_of(image_.functions[range.function].mode));
+    platform_.set_mode(fw::kCodeCacheBase, fw::kGearAreaBase[0], hw::Mode::Dispatch);
+    constexpr hw::Mode kTranslated[] = {hw::Mode::Translated1, hw::Mode::Translated2, hw::Mode::Translated3};
+    for (unsigned gear = 0; gear < 3; ++gear)
+      platform_.set_mode(fw::kGearAreaBase[gear], fw::kGearAreaBase[gear] + fw::kGearAreaSize[gear], kTranslated[gear]);
     platform_.set_service([this](uint32_t service, uint64_t cycle) {
       isa::PlatformResult result;
       result.stop = !(*service_)(static_cast<fw::Service>(service), cycle);

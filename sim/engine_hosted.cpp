@@ -18,9 +18,9 @@ uint64_t modelled_cost(const Settings& settings) {
 
 class HostedEngine final : public Engine {
  public:
-  HostedEngine(const isa::MachineModel&, const Settings& settings)
+  HostedEngine(const isa::MachineModel& machine, const Settings& settings)
       : cost_(modelled_cost(settings)), memory_(settings.guest_ram_mib << 20, fw::kConcealedBase, fw::kConcealedSize) {
-    fill_mailbox(mailbox(), settings, memory_.guest_size());
+    fill_mailbox(mailbox(), settings, machine, memory_.guest_size());
   }
 
   std::span<uint8_t> guest_ram() override { return {memory_.ram(0, memory_.guest_size()), memory_.guest_size()}; }
@@ -30,8 +30,7 @@ class HostedEngine final : public Engine {
   StopReason run(const Limits& limits, const ServiceHandler& service, const std::atomic<bool>& interrupt) override {
     if (!firmware_) {
       // Built here: its constructor reads the mailbox, which the personality fills first.
-      firmware_ = std::make_unique<fw::hosted::HostedFirmware>(guest_ram().data(), memory_.guest_size(), mailbox(),
-                                                               [this](fw::Service kind) { serve(kind); });
+      firmware_ = std::make_unique<fw::hosted::HostedFirmware>(memory_, [this](fw::Service kind) { serve(kind); });
       firmware_->set_cycles_per_instruction(cost_);
     }
     limits_ = limits;
@@ -47,24 +46,21 @@ class HostedEngine final : public Engine {
 
   void collect(Statistics& statistics) const override {
     statistics.add("host.cycles", "Cycle", "host cycles by the hosted form's cost model", cycles());
-    statistics.add("account.interpreter.issue", "Cycle", "the cost model's cycles", cycles());
+    const isa::FunctionalExecutor& executor = firmware_->executor();
+    statistics.add("host.molecules", "Count", "molecules executed: those of translations and the stubs around them", executor.molecules());
+    statistics.add("host.atoms", "Count", "atoms in them", executor.atoms());
+    statistics.add("account.interpreter.issue", "Cycle", "the cost model's cycles for interpreted instructions",
+                   cycles() - executor.molecules());
+    statistics.add("account.translated.issue", "Cycle", "a cycle for each molecule of translated code", executor.molecules());
   }
 
   std::string fault() const override { return ""; }
 
  private:
-  uint64_t instruction_limit() const { return std::min(limits_.instructions, limits_.cycles / cost_); }
-
-  /// The first instruction count at which the platform's timer is due.
-  uint64_t timer_limit() {
-    const uint64_t cycle = mailbox().attention_cycle;
-    return cycle == 0 ? UINT64_MAX : (cycle + cost_ - 1) / cost_;
-  }
+  bool timer_due() { return mailbox().attention_cycle != 0 && cycles() >= mailbox().attention_cycle; }
 
   /// The firmware calls at least this often, for the interrupt flag's sake.
-  void set_limit() {
-    firmware_->set_instruction_limit(std::min({instruction_limit(), timer_limit(), instructions() + kPollCycles}));
-  }
+  void set_limit() { firmware_->set_limits(std::min(limits_.instructions, instructions() + kPollCycles), limits_.cycles); }
 
   void serve(fw::Service kind) {
     if (kind != fw::Service::Attention) {
@@ -80,10 +76,10 @@ class HostedEngine final : public Engine {
       stop(StopReason::Interrupted);
     } else if (instructions() >= limits_.instructions) {
       stop(StopReason::Instructions);
-    } else if (instructions() >= instruction_limit()) {
+    } else if (cycles() >= limits_.cycles) {
       stop(StopReason::Cycles);
     } else {
-      if (instructions() >= timer_limit() && !(*service_)(kind, cycles())) stop(StopReason::Service);
+      if (timer_due() && !(*service_)(kind, cycles())) stop(StopReason::Service);
       set_limit();
     }
   }

@@ -21,8 +21,10 @@ struct Row {
   uint64_t low = 0, high = 0;
   std::string Settings::*word = nullptr;
   std::vector<std::string> words = {};
+  bool Settings::*flag = nullptr;
 
   std::string accepted() const {
+    if (flag) return "true or false";
     if (number) return fmt::format("an integer from {} to {}", low, high);
     return fmt::format("one of {}", fmt::join(words, ", "));
   }
@@ -35,6 +37,24 @@ const std::vector<Row>& rows() {
        .words = {"decode-dispatch", "indirect-threaded", "direct-threaded"}},
       {.name = "firmware.max_gear", .unit = "gear", .help = "highest gear that the firmware may use",
        .number = &Settings::max_gear, .low = 0, .high = 3},
+      {.name = "firmware.gear1_threshold", .unit = "executions", .help = "of a block, interpreted, until gear 1 translates it",
+       .number = &Settings::gear1_threshold, .low = 1, .high = 1'000'000'000},
+      {.name = "firmware.gear2_threshold", .unit = "executions", .help = "of a block until gear 2 translates the region that begins there",
+       .number = &Settings::gear2_threshold, .low = 1, .high = 1'000'000'000},
+      {.name = "firmware.gear3_threshold", .unit = "samples", .help = "that meet a region until gear 3 translates it anew",
+       .number = &Settings::gear3_threshold, .low = 1, .high = 1'000'000'000},
+      {.name = "firmware.first_gear", .unit = "gear", .help = "what follows interpretation",
+       .number = &Settings::first_gear, .low = 1, .high = 2},
+      {.name = "firmware.sample_period", .unit = "cycles", .help = "between samples of the running translation, which decide on gears; 0: none",
+       .number = &Settings::sample_period, .low = 0, .high = 1'000'000'000},
+      {.name = "firmware.region_instructions", .unit = "instructions", .help = "longest region, in x86 instructions",
+       .number = &Settings::region_instructions, .low = 1, .high = 200},
+      {.name = "firmware.unroll_instructions", .unit = "instructions", .help = "a loop is unrolled up to so many x86 instructions; 0: never",
+       .number = &Settings::unroll_instructions, .low = 0, .high = 200},
+      {.name = "firmware.eviction", .unit = "", .help = "what goes when a gear's code cache is full: everything, or the oldest translations",
+       .word = &Settings::eviction, .words = {"flush", "fifo"}},
+      {.name = "firmware.chaining", .unit = "", .help = "exits of translations are led to their successors directly",
+       .flag = &Settings::chaining},
       {.name = "sim.quantum", .unit = "cycles",
        .help = "longest burst of temporally decoupled execution; no result depends on it",
        .number = &Settings::quantum, .low = 1, .high = 1'000'000'000},
@@ -76,6 +96,17 @@ void set_word(Settings& settings, const Row& row, const std::string& origin, std
   settings.*row.word = std::string(value);
 }
 
+void set_flag(Settings& settings, const Row& row, const std::string& origin, std::optional<bool> value, std::string_view shown) {
+  if (!value) throw UserError(fmt::format("{}: {} = {} is not accepted; it takes {}", origin, row.name, shown, row.accepted()));
+  settings.*row.flag = *value;
+}
+
+std::string shown_value(const Settings& settings, const Row& row) {
+  if (row.number) return fmt::format("{}", settings.*row.number);
+  if (row.flag) return settings.*row.flag ? "true" : "false";
+  return fmt::format("\"{}\"", settings.*row.word);
+}
+
 std::string position(const std::string& path, const toml::source_region& where) {
   return fmt::format("{}:{}:{}", path, where.begin.line, where.begin.column);
 }
@@ -99,6 +130,8 @@ void apply_table(Settings& settings, const toml::table& table, const std::string
       text << toml::node_view<const toml::node>(node);
       if (row->number) {
         set_number(settings, *row, origin, node.is_integer() ? node.value<int64_t>() : std::nullopt, text.str());
+      } else if (row->flag) {
+        set_flag(settings, *row, origin, node.is_boolean() ? node.value<bool>() : std::nullopt, text.str());
       } else if (const auto* word = node.as_string(); word) {
         set_word(settings, *row, origin, word->get());
       } else {
@@ -164,6 +197,8 @@ void apply_assignment(Settings& settings, std::string_view assignment) {
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
     const bool whole = error == std::errc{} && end == value.data() + value.size();
     set_number(settings, *row, origin, whole ? std::optional(number) : std::nullopt, value);
+  } else if (row->flag) {
+    set_flag(settings, *row, origin, value == "true" ? std::optional(true) : value == "false" ? std::optional(false) : std::nullopt, value);
   } else {
     set_word(settings, *row, origin, value);
   }
@@ -187,8 +222,7 @@ std::string to_toml(const Settings& settings) {
     if (const std::string head(row.name.substr(0, dot)); head != section) {
       text += fmt::format("{}[{}]\n", text.empty() ? "" : "\n", section = head);
     }
-    const std::string value = row.number ? fmt::format("{}", settings.*row.number) : fmt::format("\"{}\"", settings.*row.word);
-    text += fmt::format("{} = {}{}\n", row.name.substr(dot + 1), value, row.unit.empty() ? "" : fmt::format("  # {}", row.unit));
+    text += fmt::format("{} = {}{}\n", row.name.substr(dot + 1), shown_value(settings, row), row.unit.empty() ? "" : fmt::format("  # {}", row.unit));
   }
   if (!settings.machine.empty()) text += "\n[machine]\n";
   for (const auto& item : settings.machine) text += fmt::format("{} = {}\n", item.key, item.value);

@@ -14,6 +14,11 @@ namespace chrysalis::sim {
 struct Settings {
   std::string interpreter = "direct-threaded";
   uint64_t max_gear = 0;
+  uint64_t gear1_threshold = 16, gear2_threshold = 400, gear3_threshold = 20;
+  uint64_t first_gear = 1, sample_period = 10'000;
+  uint64_t region_instructions = 200, unroll_instructions = 48;
+  std::string eviction = "fifo";
+  bool chaining = true;
   uint64_t quantum = 100'000;
   uint64_t seed = 1;
   uint64_t guest_ram_mib = 512;

@@ -1,6 +1,7 @@
 #include "translator/codegen.h"
 
 #include "translator/assert.h"
+#include "translator/atom_families.h"
 #include "translator/codegen_fp.h"
 
 namespace chrysalis::translator {
@@ -21,60 +22,6 @@ constexpr int64_t sign_extend(int64_t value, unsigned width) {
 
 /// From this many uses on, a constant that needs a literal word is kept in a register.
 constexpr unsigned kSharedConstantUses = 3;
-
-/// How the integer operations map to families of atoms.
-struct Family {
-  isa::Op first = isa::Op::Nop;  ///< row of the smallest width
-  uint8_t first_width = 8;       ///< 8 or 16; 64: a single row
-  bool commutes = false;
-};
-
-Family family(ir::Op op) {
-  switch (op) {
-    case ir::Op::Add: return {isa::Op::Add8, 8, true};
-    case ir::Op::Sub: return {isa::Op::Sub8};
-    case ir::Op::Adc: return {isa::Op::Adc8, 8, true};
-    case ir::Op::Sbb: return {isa::Op::Sbb8};
-    case ir::Op::And: return {isa::Op::And8, 8, true};
-    case ir::Op::Or: return {isa::Op::Or8, 8, true};
-    case ir::Op::Xor: return {isa::Op::Xor8, 8, true};
-    case ir::Op::AndNot: return {isa::Op::AndNot8};
-    case ir::Op::OrNot: return {isa::Op::OrNot8};
-    case ir::Op::XorNot: return {isa::Op::XorNot8, 8, true};
-    case ir::Op::Shl: return {isa::Op::Shl8};
-    case ir::Op::Shr: return {isa::Op::Shr8};
-    case ir::Op::Sar: return {isa::Op::Sar8};
-    case ir::Op::Rol: return {isa::Op::Rol8};
-    case ir::Op::Ror: return {isa::Op::Ror8};
-    case ir::Op::Rcl: return {isa::Op::Rcl8};
-    case ir::Op::Rcr: return {isa::Op::Rcr8};
-    case ir::Op::Bt: return {isa::Op::Bt16, 16};
-    case ir::Op::Bts: return {isa::Op::Bts16, 16};
-    case ir::Op::Btr: return {isa::Op::Btr16, 16};
-    case ir::Op::Btc: return {isa::Op::Btc16, 16};
-    case ir::Op::Bsf: return {isa::Op::Bsf16, 16};
-    case ir::Op::Bsr: return {isa::Op::Bsr16, 16};
-    case ir::Op::MulLow: return {isa::Op::MulLow8, 8, true};
-    case ir::Op::MulFlagsU: return {isa::Op::MulFlagsU8, 8, true};
-    case ir::Op::MulFlagsS: return {isa::Op::MulFlagsS8, 8, true};
-    case ir::Op::MulHighU: return {isa::Op::MulHighU8, 8, true};
-    case ir::Op::MulHighS: return {isa::Op::MulHighS8, 8, true};
-    case ir::Op::MulHighSU: return {isa::Op::MulHighSU8};
-    case ir::Op::DivU: return {isa::Op::DivU8};
-    case ir::Op::DivS: return {isa::Op::DivS8};
-    case ir::Op::RemU: return {isa::Op::RemU8};
-    case ir::Op::RemS: return {isa::Op::RemS8};
-    case ir::Op::MinU: return {isa::Op::MinU8, 8, true};
-    case ir::Op::MaxU: return {isa::Op::MaxU8, 8, true};
-    case ir::Op::MinS: return {isa::Op::MinS8, 8, true};
-    case ir::Op::MaxS: return {isa::Op::MaxS8, 8, true};
-    case ir::Op::SetLtU: return {isa::Op::SetLtU, 64};
-    case ir::Op::SetLtS: return {isa::Op::SetLtS, 64};
-    case ir::Op::SetEq: return {isa::Op::SetEq, 64, true};
-    case ir::Op::SetNe: return {isa::Op::SetNe, 64, true};
-    default: return {};
-  }
-}
 
 /// The sign-extending form of a 32-bit operation.
 isa::Op sign_extending(ir::Op op) {
@@ -98,7 +45,8 @@ isa::Op sign_extending(ir::Op op) {
 class Generator {
  public:
   Generator(const Region& region, const isa::MachineDescription& machine, MachineCode& out)
-      : region_(region), insts_(region.code.insts), offsets_(machine.offset_addressing != 0), out_(out) {}
+      : region_(region), insts_(region.code.insts), offsets_(machine.offset_addressing != 0),
+        jtb_(machine.jtb_entries != 0), return_stack_(machine.return_stack_entries != 0), out_(out) {}
 
   void run() {
     out_.ops.clear();
@@ -552,29 +500,85 @@ class Generator {
     op.target = target;
   }
 
+  /// The commit that belongs to a final exit; it has the exit's map.
+  void emit_commit(isa::Op atom) {
+    MachOp op;
+    op.op = atom;
+    op.count = region_.maps[static_cast<size_t>(point_)].completed;
+    op.hoist_limit = kNeverHoist;
+    if (atom == isa::Op::CommitPc) op.a = isa::kGuestEip;
+    emit(op).point = point_;
+  }
+
+  void emit_branch(isa::Op atom, Reg a, Target kind, int64_t target) {
+    MachOp op;
+    op.op = atom;
+    op.a = a;
+    op.hoist_limit = kNeverHoist;
+    if (kind != Target::None) aim(op, kind, target);
+    emit(op);
+  }
+
+  /// Where a call returns to: its return address is pushed with the host's idea of it.
+  void push_return(uint32_t address) {
+    const Reg guest = out_.new_virtual();
+    load_constant(guest, static_cast<int32_t>(address));
+    MachOp op;
+    op.op = isa::Op::ReturnPush;
+    op.a = guest;
+    op.mode = isa::Mode::Long;
+    op.target_kind = Target::GuestReturn;
+    op.target = address;
+    op.hoist_limit = kNeverHoist;
+    emit(op);
+  }
+
+  /// The last exit, to a guest address that is known.
+  void select_guest_exit(const ir::Inst& inst) {
+    const auto target = static_cast<uint32_t>(inst.imm);
+    if (return_stack_ && inst.aux == static_cast<uint8_t>(ir::ExitKind::Call)) push_return(region_.next_eip);
+    emit_commit(isa::Op::Commit);
+    MachOp& commit = out_.ops.back();
+    if (target != region_.eip) {  // GPC holds the entry's address already
+      commit.mode = isa::Mode::Long;
+      commit.imm = target;
+    }
+    emit_branch(isa::Op::Br, kNoReg, Target::GuestExit, target);
+  }
+
+  /// The last exit, to a guest address in a register; the map puts it into r8. The look-up does not wait for the commit.
+  void select_indirect_exit(const ir::Inst& inst) {
+    if (jtb_) {
+      MachOp look_up;
+      look_up.op = isa::Op::JtbLookup;
+      look_up.d = kJumpTarget;
+      look_up.a = reg_of(inst.src[0]);
+      emit(look_up);
+    }
+    if (return_stack_ && inst.aux == static_cast<uint8_t>(ir::ExitKind::Call)) push_return(region_.next_eip);
+    emit_commit(isa::Op::CommitPc);
+    const bool returns = inst.aux == static_cast<uint8_t>(ir::ExitKind::Return);
+    if (returns && return_stack_) emit_branch(isa::Op::Ret, isa::kGuestEip, Target::None, 0);
+    if (jtb_) {
+      emit_branch(isa::Op::BrZ, kJumpTarget, Target::GuestIndirect, 0);
+      emit_branch(isa::Op::BrInd, kJumpTarget, Target::None, 0);
+    } else {
+      emit_branch(isa::Op::Br, kNoReg, Target::GuestIndirect, 0);
+    }
+  }
+
   void select_exit(const ir::Inst& inst) {
     MachOp op;
     op.op = isa::Op::Br;
     switch (inst.op) {
       case ir::Op::Jump: aim(op, Target::Label, inst.imm); break;
-      case ir::Op::Exit:
-        load_constant(isa::kGuestEip, static_cast<int32_t>(inst.imm));
-        aim(op, Target::GuestExit, inst.imm);
-        break;
-      case ir::Op::Trap: aim(op, Target::GuestTrap, inst.aux | inst.imm << 8); break;
-      case ir::Op::SoftInt: aim(op, Target::GuestTrap, static_cast<int64_t>(inst.aux | uint64_t{1} << 63)); break;
+      case ir::Op::Exit: return select_guest_exit(inst);
+      case ir::Op::Trap: aim(op, Target::GuestTrap, inst.aux); break;
       case ir::Op::Branch: op = conditional(inst); aim(op, Target::Label, inst.imm); break;
       case ir::Op::ExitIf: op = conditional(inst); aim(op, Target::GuestExit, inst.imm); break;
-      case ir::Op::TrapIf: op = conditional(inst); aim(op, Target::GuestTrap, inst.aux | inst.imm << 8); break;
-      case ir::Op::ExitInd: {
-        MachOp move;
-        move.op = isa::Op::Mov;
-        move.d = isa::kGuestEip;
-        move.a = reg_of(inst.src[0]);
-        emit(move);
-        aim(op, Target::GuestIndirect, inst.aux);
-        break;
-      }
+      case ir::Op::TrapIf: op = conditional(inst); aim(op, Target::GuestTrap, inst.aux); break;
+      case ir::Op::ExitIndIf: op = conditional(inst); aim(op, Target::GuestIndirect, 0); break;
+      case ir::Op::ExitInd: return select_indirect_exit(inst);
       case ir::Op::JumpInd: op.op = isa::Op::BrInd; op.a = reg_of(inst.src[0]); break;
       case ir::Op::Call: op.op = isa::Op::Call; op.d = result(inst.value); aim(op, Target::Label, inst.imm); break;
       case ir::Op::CallInd: op.op = isa::Op::CallInd; op.d = result(inst.value); op.a = reg_of(inst.src[0]); break;
@@ -615,11 +619,13 @@ class Generator {
         break;
       case ir::IntrinsicId::TlbFlush: op.op = isa::Op::TlbFlush; break;
       case ir::IntrinsicId::TlbFlushPage: op.op = isa::Op::TlbFlushPage; op.a = reg_of(inst.src[0]); break;
-      case ir::IntrinsicId::EnterTranslation:
-        op.op = isa::Op::Br;
-        aim(op, Target::Label, kLabelEnterTranslation);
-        emit_exit(op);
-        return;
+      case ir::IntrinsicId::JtbWrite:
+        op.op = isa::Op::JtbWrite;
+        op.a = reg_of(inst.src[0]);
+        op.b = reg_of(inst.src[1]);
+        break;
+      case ir::IntrinsicId::JtbClear: op.op = isa::Op::JtbClear; break;
+      case ir::IntrinsicId::ReturnClear: op.op = isa::Op::ReturnClear; break;
       default: {
         Reg sources[3] = {kNoReg, kNoReg, kNoReg};
         const unsigned count = ir::info(static_cast<ir::IntrinsicId>(inst.imm)).sources;
@@ -639,17 +645,9 @@ class Generator {
         return select_unary(inst, inst.width == 64 ? isa::Op::Mov : zext(inst.width));
       case ir::Op::Sext:
         if (const ir::Inst* def = fusible_extension(inst)) {
-          return select_binary(*def, sign_extending(def->op), family(def->op).commutes, 32, inst.value);
+          return select_binary(*def, sign_extending(def->op), atom_family(def->op).commutes, 32, inst.value);
         }
         return select_unary(inst, inst.width == 64 ? isa::Op::Mov : sext(inst.width));
-      case ir::Op::Inc: return select_unary(inst, isa::at_width(isa::Op::Inc8, inst.width));
-      case ir::Op::Dec: return select_unary(inst, isa::at_width(isa::Op::Dec8, inst.width));
-      case ir::Op::Neg: return select_unary(inst, isa::at_width(isa::Op::Neg8, inst.width));
-      case ir::Op::Not: return select_unary(inst, isa::at_width(isa::Op::Not8, inst.width));
-      case ir::Op::Clz: return select_unary(inst, isa::at_width(isa::Op::Clz8, inst.width));
-      case ir::Op::Ctz: return select_unary(inst, isa::at_width(isa::Op::Ctz8, inst.width));
-      case ir::Op::Popcnt: return select_unary(inst, isa::at_width(isa::Op::Popcnt8, inst.width));
-      case ir::Op::Bswap: return select_unary(inst, isa::at_width(isa::Op::Bswap16, inst.width, 16));
       case ir::Op::OrcB: return select_unary(inst, isa::Op::OrcB);
       case ir::Op::ExtractH: return select_unary(inst, isa::Op::ExtractH);
       case ir::Op::InsertL8: return select_insert(inst, isa::Op::InsertL8);
@@ -691,9 +689,10 @@ class Generator {
       default: break;
     }
     if (ir::is_exit(inst)) return select_exit(inst);
-    const Family row = family(inst.op);
+    const AtomFamily row = atom_family(inst.op);
     CHRYSALIS_ASSERT(row.first != isa::Op::Nop, inst.op);
     const isa::Op atom = row.first_width == 64 ? row.first : isa::at_width(row.first, inst.width, row.first_width);
+    if (!isa::info(atom).uses(isa::kReadsRb | isa::kReadsRm)) return select_unary(inst, atom);
     select_binary(inst, atom, row.commutes, row.first_width == 64 ? 64 : inst.width, inst.value);
   }
 
@@ -712,7 +711,7 @@ class Generator {
 
   const Region& region_;
   const std::vector<ir::Inst>& insts_;
-  const bool offsets_;
+  const bool offsets_, jtb_, return_stack_;
   MachineCode& out_;
   std::vector<const ir::Inst*> defs_;
   std::vector<uint32_t> needed_;       // uses left after fusion

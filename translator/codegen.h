@@ -9,8 +9,9 @@
 
 namespace chrysalis::translator {
 
-/// Labels that no block has: stubs that the image provides.
-inline constexpr int64_t kLabelEnterTranslation = -1;
+/// Receives the jump translation buffer's answer at indirect exits of guest regions, whose maps never need it; unlike r30 it
+/// survives events.
+inline constexpr Reg kJumpTarget = 29;
 
 /// Selects atoms.
 ///

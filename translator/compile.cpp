@@ -1,5 +1,6 @@
 #include "translator/compile.h"
 
+#include "isa-host/encoding.h"
 #include "translator/assert.h"
 #include "translator/codegen.h"
 #include "translator/passes/dead_code.h"
@@ -81,8 +82,23 @@ void append(std::span<const MachOp> ops, const Schedule& plan, CompiledRegion& o
   }
 }
 
-/// Completes a side exit's stub with the branch that the exit itself would have taken.
-void close_stub(const MachOp& exit, ExitStub& stub) {
+/// Completes a side exit's stub with the branch that the exit itself would have taken, after the commit of exits to guest
+/// addresses.
+void close_stub(const Region& region, const MachOp& exit, ExitStub& stub) {
+  if (exit.target_kind == Target::GuestExit || exit.target_kind == Target::GuestIndirect) {
+    MachOp commit;
+    commit.op = exit.target_kind == Target::GuestExit ? isa::Op::Commit : isa::Op::CommitPc;
+    commit.count = region.maps[static_cast<size_t>(exit.point)].completed;
+    if (exit.target_kind == Target::GuestIndirect) commit.a = isa::kGuestEip;
+    if (exit.target_kind == Target::GuestExit && exit.target != region.eip) {
+      commit.mode = isa::Mode::Long;
+      commit.imm = exit.target;
+    }
+    commit.hoist_limit = kNeverHoist;
+    commit.id = exit.id;
+    commit.guest = exit.guest;
+    stub.ops.push_back(commit);
+  }
   MachOp branch;
   branch.op = isa::Op::Br;
   branch.mode = isa::Mode::Short;
@@ -94,17 +110,39 @@ void close_stub(const MachOp& exit, ExitStub& stub) {
   stub.ops.push_back(branch);
 }
 
-/// The guest exits leave their address in r8, for a dispatcher that has nothing better.
-void add_guest_address(const MachOp& exit, std::vector<MachOp>& ops) {
-  if (exit.target_kind != Target::GuestExit) return;
-  MachOp op;
-  op.op = isa::Op::MovImm;
-  op.d = isa::kGuestEip;
-  op.mode = isa::Mode::Long;
-  op.imm = static_cast<int32_t>(exit.target);
-  op.id = exit.id;
-  op.guest = exit.guest;
-  ops.push_back(op);
+/// Appends the link stubs of exits to guest addresses, and leads the exits there.
+void add_link_stubs(const isa::MachineDescription& machine, uint32_t first_exit, CompiledRegion& out) {
+  std::vector<MachOp> ops;
+  const size_t count = out.fixups.size();
+  for (size_t i = 0; i < count; ++i) {
+    CompiledRegion::Fixup& fixup = out.fixups[i];
+    if (fixup.kind != Target::GuestExit && fixup.kind != Target::GuestReturn) continue;
+    const auto address = static_cast<uint32_t>(fixup.target);
+    const auto link = static_cast<uint32_t>(out.molecules.size());
+    const auto number = first_exit + static_cast<uint32_t>(out.exits.size());
+    out.exits.push_back({fixup.atom, fixup.molecule, link, address, fixup.kind == Target::GuestReturn});
+    fixup.kind = Target::Local;
+    fixup.target = link;
+    fixup.patched = true;
+    ops.clear();
+    const auto constant = [&ops](Reg to, int32_t value) {
+      MachOp op;
+      op.op = isa::Op::MovImm;
+      op.d = to;
+      op.mode = isa::fits_short(op.op, value) ? isa::Mode::Short : isa::Mode::Long;
+      op.imm = value;
+      ops.push_back(op);
+    };
+    constant(isa::kGuestEip, static_cast<int32_t>(address));
+    constant(kExitNumber, static_cast<int32_t>(number));
+    MachOp leave;
+    leave.op = isa::Op::Br;
+    leave.mode = isa::Mode::Short;
+    leave.target_kind = Target::Leave;
+    leave.hoist_limit = kNeverHoist;
+    ops.push_back(leave);
+    append(ops, schedule(ops, {}, {}, machine, {}), out);
+  }
 }
 
 }  // namespace
@@ -154,8 +192,7 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
   std::vector<Schedule> stub_plans;
   for (ExitStub& stub : stubs) {
     MachOp& exit = code.ops[stub.op];
-    add_guest_address(exit, stub.ops);
-    close_stub(exit, stub);
+    close_stub(region, exit, stub);
     exit.target_kind = Target::Local;
     exit.target = next_stub;
     stub_plans.push_back(schedule(stub.ops, {}, {}, machine, {}));
@@ -164,6 +201,7 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
   append(code.ops, plan, out);
   out.main_molecules = static_cast<uint32_t>(out.molecules.size());
   for (size_t i = 0; i < stubs.size(); ++i) append(stubs[i].ops, stub_plans[i], out);
+  add_link_stubs(machine, options.first_exit, out);
   stats.atoms = static_cast<uint32_t>(out.atoms.size());
   stats.molecules = static_cast<uint32_t>(out.molecules.size());
   return stats;

@@ -20,11 +20,22 @@ struct CompiledRegion {
     uint32_t atom;  ///< index into atoms
     Target kind;
     int64_t target;
+    bool patched = false;  ///< its form has to stay as it is
   };
   std::vector<isa::Atom> atoms;
   std::vector<uint16_t> guest;      ///< by atom: guest instruction that it belongs to
   std::vector<Molecule> molecules;  ///< the region itself, then its exit stubs
+  /// A way out that can be led to another translation: the branch (or, of a call, the push of the return address) first goes to
+  /// a link stub, which leaves to the monitor with the exit's number. Numbers count from CompileOptions::first_exit.
+  struct Exit {
+    uint32_t atom;     ///< index into atoms; its displacement is what to patch: in the word, or for a push in its literal
+    uint32_t molecule;
+    uint32_t link;     ///< molecule of the link stub
+    uint32_t target;   ///< guest address
+    bool returns;      ///< of a push: control arrives here when the callee returns
+  };
   std::vector<Fixup> fixups;        ///< in the order of the atoms
+  std::vector<Exit> exits;
   uint32_t main_molecules = 0;      ///< how many of them are the region itself
 
   void clear() {
@@ -32,6 +43,7 @@ struct CompiledRegion {
     guest.clear();
     molecules.clear();
     fixups.clear();
+    exits.clear();
     main_molecules = 0;
   }
 };
@@ -45,6 +57,7 @@ struct CompileStats {
 
 /// Which passes run; the hosted tools and the tests switch them.
 struct CompileOptions {
+  uint32_t first_exit = 0;  ///< number of the region's first exit
   bool propagate = true, merge = true, fold_addresses = true, dead_code = true, preschedule = true;
 #if defined(CHRYSALIS_VERIFY_PASSES)
   bool verify = true;   ///< the verifier runs before and after every pass; a violation is a bug
@@ -52,6 +65,9 @@ struct CompileOptions {
   bool verify = false;
 #endif
 };
+
+/// Register in which a link stub gives the number of its exit.
+inline constexpr Reg kExitNumber = 30;
 
 /// Compiles `region` for `machine`.
 ///

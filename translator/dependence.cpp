@@ -78,6 +78,9 @@ class Builder {
     if (ops_[at].point >= 0) {
       for (const Reg reg : points_.at(ops_[at].point)) read(at, reg, true);
     }
+    if (row(at).has(isa::kCommit) && ops_[at].point < 0) {  // without a map: a stub's
+      for (Reg reg = 0; reg < isa::kShadowedInt; ++reg) read(at, reg, true);
+    }
     if (row(at).has(isa::kRollback)) {
       for (Reg reg = 0; reg < isa::kShadowedInt; ++reg) write(at, reg);
     }
@@ -145,6 +148,10 @@ class Builder {
     }
     // Nothing with an effect passes an exit before it; what has none may, if it cannot fail.
     if (!self.has(isa::kBranch)) {
+      // On another path the push would be wrong: harmless, but useless.
+      if (ops_[at].op == isa::Op::ReturnPush) {
+        for (const uint32_t exit : exits_) edge(exit, at, 1);
+      }
       for (const uint32_t exit : exits_) {
         if (exit_limits(exit, at)) edge(exit, at, 1);
       }

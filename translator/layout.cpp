@@ -66,6 +66,7 @@ void CodeLayout::append_molecules(const Unit& unit, uint32_t begin, uint32_t end
                                    f.target == next_label;
         if (falls_through) continue;
         fixups_.push_back({static_cast<uint32_t>(placed_.size()), static_cast<uint32_t>(atoms_.size()), f.kind, f.target});
+        fixups_.back().patched = f.patched;
       }
       atoms_.push_back(atom);
     }
@@ -186,7 +187,7 @@ bool CodeLayout::shorten() {
   bool changed = false;
   for (const Fixup& fixup : fixups_) {
     isa::Atom& atom = atoms_[fixup.atom];
-    if (!isa::info(atom.op).uses(isa::kTarget) || atom.mode != isa::Mode::Long) continue;
+    if (!isa::info(atom.op).uses(isa::kTarget) || atom.mode != isa::Mode::Long || fixup.patched) continue;
     if (!reaches(atom.op, displacement(fixup))) continue;
     atom.mode = isa::Mode::Short;
     changed = true;

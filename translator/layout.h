@@ -40,6 +40,8 @@ class CodeLayout {
     uint64_t begin, end;
   };
   std::vector<Extent> extents() const;
+  /// After place(): address of a molecule of the `unit`-th region added.
+  uint64_t molecule_address(size_t unit, uint32_t molecule) const { return placed_[places_[unit][molecule]].address; }
 
   /// After place(): the code.
   std::vector<uint32_t> encode() const;
@@ -77,6 +79,7 @@ class CodeLayout {
     int64_t target;     ///< for Local: index into placed_
     int32_t group = -1;  ///< reached by way of an island of this group
     int32_t island = -1;
+    bool patched = false;
   };
   struct Island {
     Target kind;

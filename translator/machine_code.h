@@ -24,9 +24,11 @@ enum class Target : uint8_t {
   None,
   Label,          ///< code label `target`; of the firmware, a block
   Local,          ///< molecule `target` of the same compiled region
-  GuestExit,      ///< guest address `target`, which is in r8 too: dispatcher, or by chaining another translation
-  GuestIndirect,  ///< guest address in r8; `target` is the ir::ExitKind
-  GuestTrap,      ///< x86 exception: `target` = vector | error code << 8; the top bit: a software interrupt
+  GuestExit,      ///< guest address `target`, committed: another translation once chained, until then a link stub
+  GuestReturn,    ///< where the call returns to that leaves here: guest address `target`, otherwise as GuestExit
+  GuestIndirect,  ///< guest address in r8, committed: who looks for the translation
+  GuestTrap,      ///< roll back and leave to the interpreter, which finds what raises the exception
+  Leave,          ///< to the monitor: guest address in r8, committed; number of the exit in r30
 };
 
 /// One atom before register assignment. Operands mean what the atom's row says; `f` is the register that

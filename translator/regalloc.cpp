@@ -433,8 +433,9 @@ class Allocator {
         realize_map(op, stub.ops);
         stats_.stub_moves += static_cast<uint32_t>(stub.ops.size());
         stub.op = static_cast<uint32_t>(out.size());
-        // Leaving for the guest address of an exit takes a stub anyway: it puts the address into r8.
-        if (!stub.ops.empty() || op.target_kind == Target::GuestExit) stubs.push_back(std::move(stub));
+        // Leaving for a guest address takes a stub anyway: it commits.
+        const bool commits = op.target_kind == Target::GuestExit || op.target_kind == Target::GuestIndirect;
+        if (!stub.ops.empty() || commits) stubs.push_back(std::move(stub));
       }
       for (Reg* field : {&op.d, &op.a, &op.b, &op.c, &op.f}) {
         if (*field == kNoReg) continue;

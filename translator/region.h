@@ -21,6 +21,9 @@ struct Binding {
 
 /// Code, and its register maps.
 ///
+/// Exits to guest addresses (Exit, ExitIf, ExitInd, ExitIndIf) commit: what leaves by them is complete. TrapIf rolls back, and its map
+/// is empty.
+///
 /// Points are the operations at which somebody outside looks at the registers: every exit, and every
 /// Commit (whose checkpoint a rollback returns to). The n-th point of the code, in order, has the map
 /// maps[n]. Passes keep the points in order; one that deletes a point deletes its map as well.
@@ -31,9 +34,12 @@ struct Binding {
 ///  - within one map, no register appears twice;
 ///  - every register of a map is in `allocatable` or is bound at entry to the same value.
 struct Region {
+  static constexpr uint32_t kNoAddress = 0xffff'ffff;
+
   struct Map {
     uint32_t first = 0, count = 0;  ///< bindings[first .. first+count)
     bool likely = false;            ///< control mostly leaves here: registers are assigned to suit this exit
+    uint16_t completed = 0;         ///< exits to guest addresses: guest instructions completed on the way there
   };
 
   ir::Code code;
@@ -47,6 +53,8 @@ struct Region {
   /// moved above stores that may overlap nor deleted under protection, and nothing passes their stores so. How a
   /// region becomes more conservative after an alias fault.
   std::vector<uint8_t> in_order;
+  uint32_t eip = kNoAddress;      ///< guest address of the entry, which GPC holds there; kNoAddress: not guest code
+  uint32_t next_eip = kNoAddress; ///< guest address of what follows the last guest instruction in memory: where a call at the end returns to
   bool faults_roll_back = false;  ///< a fault abandons everything since the last commit, so that guest accesses
                                   ///< may change their order and pass exits; false in firmware
 
@@ -67,6 +75,7 @@ struct Region {
     readable = 0;
     stack = ir::kNoValue;
     in_order.clear();
+    eip = next_eip = kNoAddress;
     faults_roll_back = false;
   }
 };

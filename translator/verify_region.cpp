@@ -44,7 +44,7 @@ std::vector<ir::Violation> verify_region(const Region& region) {
     // A call's own result, the return address, belongs to its map.
     if (inst.value < defined.size()) defined[inst.value] = true;
     if (inst.flags < defined.size()) defined[inst.flags] = true;
-    if (inst.op >= ir::Op::kCount || !is_point(inst)) continue;
+    if (!ir::is_known(inst) || !is_point(inst)) continue;
     if (point >= region.maps.size()) {
       out.push_back({at, "a point has no map"});
     } else {

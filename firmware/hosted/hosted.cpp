@@ -30,8 +30,8 @@ void panic(const char* text, uint32_t address) {
 namespace chrysalis::fw::hosted {
 
 struct HostedFirmware::Impl {
-  Impl(uint8_t* ram, uint64_t ram_size, Mailbox& mailbox, std::function<void(Service)> platform)
-      : machine(ram, ram_size, mailbox, serve(std::move(platform)), [] { return monitor().event() == Monitor::Resume::Repeat; }) {
+  Impl(isa::PhysicalMemory& memory, std::function<void(Service)> platform)
+      : machine(memory, serve(std::move(platform)), [] { return monitor().event() == Monitor::Resume::Repeat; }) {
     if (g_machine != nullptr) {
       std::fprintf(stderr, "firmware: a second hosted monitor while one exists\n");
       std::abort();
@@ -58,20 +58,21 @@ struct HostedFirmware::Impl {
   std::unique_ptr<Monitor> monitor_;
 };
 
-HostedFirmware::HostedFirmware(uint8_t* ram, uint64_t ram_size, Mailbox& mailbox, std::function<void(Service)> platform)
-    : impl_(std::make_unique<Impl>(ram, ram_size, mailbox, std::move(platform))) {}
+HostedFirmware::HostedFirmware(isa::PhysicalMemory& memory, std::function<void(Service)> platform)
+    : impl_(std::make_unique<Impl>(memory, std::move(platform))) {}
 HostedFirmware::~HostedFirmware() = default;
 
 void HostedFirmware::run() {
   // An abandoned instruction comes back here, as the core form comes back to a fresh stack.
   (void)setjmp(impl_->machine.resume);
-  monitor().loop();
+  fw::run();
 }
 
 void HostedFirmware::request_attention() { impl_->machine.set_attention(true); }
-void HostedFirmware::set_instruction_limit(uint64_t limit) { impl_->machine.set_instruction_limit(limit); }
+void HostedFirmware::set_limits(uint64_t instructions, uint64_t cycles) { impl_->machine.set_limits(instructions, cycles); }
 uint64_t HostedFirmware::instructions() const { return impl_->machine.instructions(); }
 void HostedFirmware::set_cycles_per_instruction(uint64_t cycles) { impl_->machine.set_cycles_per_instruction(cycles); }
-uint64_t HostedFirmware::cycles() const { return impl_->machine.read_special(isa::Special::Cycles); }
+uint64_t HostedFirmware::cycles() const { return impl_->machine.cycles(); }
+const isa::FunctionalExecutor& HostedFirmware::executor() const { return impl_->machine.executor(); }
 
 }  // namespace chrysalis::fw::hosted

@@ -31,8 +31,6 @@ class Builder {
     image_.code_end = options_.code_base + image_.statistics.code_bytes;
     image_.reset = layout_.address(kLabelReset);
     image_.event_vector = layout_.address(kLabelEvent);
-    image_.enter_translation = layout_.address(translator::kLabelEnterTranslation);
-    image_.leave_translation = layout_.address(kLabelLeaveTranslation);
     add_code_segment();
     add_data_segments();
     add_ranges();
@@ -52,9 +50,10 @@ class Builder {
 
   void compile_program() {
     StubTargets targets;
-    const uint32_t start = block_of("fw_start"), event = block_of("fw_event");
+    const uint32_t start = block_of("fw_start"), event = block_of("fw_event"), long_jump = block_of("fw_long_jump");
     targets.start = start;
     targets.event = event;
+    targets.long_jump = long_jump;
     targets.event_frame = elf_.symbol("fw_event_frame");
     targets.event_stack_end = elf_.symbol("fw_event_stack_end");
     targets.spill_slots = elf_.symbol("fw_spill_slots");
@@ -63,6 +62,7 @@ class Builder {
 
     want(start);
     want(event);
+    want(long_jump);
     for (const ElfRelocation& relocation : elf_.relocations) {
       if (!elf_.code_section(relocation.address) && relocation.defined && elf_.code_section(relocation.target)) {
         want(program_.block_at(relocation.target));
@@ -127,8 +127,6 @@ class Builder {
       relocate(segment);
       image_.segments.push_back(std::move(segment));
     }
-    publish("fw_enter_translation_address", image_.enter_translation);
-    publish("fw_leave_translation_address", image_.leave_translation);
   }
 
   void relocate(Segment& segment) {
@@ -141,18 +139,6 @@ class Builder {
       if (segment.bytes.size() - offset < size) throw ImageError("a relocation reaches over the end of its section");
       std::memcpy(&segment.bytes[offset], &address, size);
     }
-  }
-
-  /// Stores `value` in the 64-bit object `name`, if the firmware has it.
-  void publish(const std::string& name, uint64_t value) {
-    if (!elf_.has_symbol(name)) return;
-    const uint64_t address = elf_.symbol(name);
-    for (Segment& segment : image_.segments) {
-      if (address < segment.address || address - segment.address + 8 > segment.bytes.size()) continue;
-      std::memcpy(&segment.bytes[address - segment.address], &value, 8);
-      return;
-    }
-    throw ImageError(name + " must be an initialised object of 64 bits");
   }
 
   AccountMode mode_of(uint64_t address) const {

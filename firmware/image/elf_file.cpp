@@ -124,11 +124,6 @@ const ElfSection* ElfFile::code_section(uint64_t address) const {
   return nullptr;
 }
 
-bool ElfFile::has_symbol(const std::string& name) const {
-  return std::any_of(symbols.begin(), symbols.end(),
-                     [&](const ElfSymbol& symbol) { return symbol.section != SHN_UNDEF && symbol.name == name; });
-}
-
 uint64_t ElfFile::symbol(const std::string& name) const {
   for (const ElfSymbol& symbol : symbols) {
     if (symbol.section != SHN_UNDEF && symbol.name == name) return symbol.address;

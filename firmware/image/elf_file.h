@@ -39,7 +39,6 @@ struct ElfFile {
   const ElfSection* code_section(uint64_t address) const;
   /// Address of a defined symbol; throws ImageError if there is none.
   uint64_t symbol(const std::string& name) const;
-  bool has_symbol(const std::string& name) const;
 };
 
 /// Reads a 64-bit little-endian RISC-V executable. Throws ImageError, naming `path`, for anything else, for

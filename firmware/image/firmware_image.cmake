@@ -5,7 +5,7 @@ find_program(CHRYSALIS_RISCV_CXX riscv64-linux-gnu-g++-12 REQUIRED)
 set(CHRYSALIS_RISCV_FLAGS
   -std=c++20 -O2 -march=rv64im_zba_zbb -mabi=lp64 -mcmodel=medlow -mno-relax -mno-strict-align -msmall-data-limit=0
   -fno-exceptions -fno-rtti -fno-pic -fno-pie -fno-threadsafe-statics -fno-stack-protector -fno-math-errno
-  -fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections -fdata-sections
+  -fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections -fdata-sections -fno-gnu-unique
   -Wall -Wextra -Werror -Wno-missing-field-initializers)
 
 # glibc's headers ask for this file in the lp64 ABI, for which Debian has no libc; no function is stubbed.

@@ -10,7 +10,7 @@
 namespace chrysalis::image {
 namespace {
 
-constexpr char kMagic[] = {'C', 'H', 'Y', 'I', 'M', 'G', '0', '1'};
+constexpr char kMagic[] = {'C', 'H', 'Y', 'I', 'M', 'G', '0', '2'};
 
 class Writer {
  public:
@@ -94,8 +94,8 @@ class Reader {
 /// The file format, once for both directions.
 template <class Archive>
 void transfer(Image& image, Archive& archive) {
-  for (uint64_t* field : {&image.reset, &image.event_vector, &image.enter_translation, &image.leave_translation,
-                          &image.code_begin, &image.code_end, &image.heap_begin}) {
+  for (uint64_t* field : {&image.reset, &image.event_vector, &image.code_begin, &image.code_end,
+                          &image.heap_begin}) {
     archive.visit(*field);
   }
   archive.visit(image.segments, [&](Segment& segment) {

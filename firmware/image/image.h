@@ -1,6 +1,6 @@
 // The firmware image: what the platform loads into concealed memory, and what it needs to know about it.
 //
-// File format, little-endian: the 8 bytes "CHYIMG01", then the fields of Image in order. Numbers are 64 bits;
+// File format, little-endian: the 8 bytes "CHYIMG02", then the fields of Image in order. Numbers are 64 bits;
 // strings and arrays are a count followed by their bytes or elements; a segment is its address and its bytes.
 #pragma once
 
@@ -43,7 +43,6 @@ struct ImageStatistics {
 struct Image {
   uint64_t reset = 0;            ///< where the core starts
   uint64_t event_vector = 0;
-  uint64_t enter_translation = 0, leave_translation = 0;
   uint64_t code_begin = 0, code_end = 0;
   uint64_t heap_begin = 0;       ///< concealed memory from here on is free
   std::vector<Segment> segments;

@@ -5,14 +5,16 @@
 
 #include "firmware/image/builder.h"
 #include "firmware/image/error.h"
+#include "isa-host/assembler.h"
 #include "isa-host/machine.h"
 
 namespace {
 
 constexpr const char* kUsage =
-    "usage: chrysalis-image-builder [--map] --machine NAME|FILE ELF IMAGE\n"
+    "usage: chrysalis-image-builder [--map] [--disassemble NAME] --machine NAME|FILE ELF IMAGE\n"
     "  Compiles a firmware program (RISC-V ELF with relocations) for the machine and writes its image.\n"
-    "  --map: print functions by size\n";
+    "  --map: print functions by address\n"
+    "  --disassemble: print the molecules of the functions whose linker name contains NAME\n";
 
 void print_map(const chrysalis::image::Image& image) {
   for (const auto& range : image.ranges) {
@@ -22,14 +24,28 @@ void print_map(const chrysalis::image::Image& image) {
   }
 }
 
+void print_molecules(const chrysalis::image::Image& image, const std::string& wanted) {
+  for (const auto& range : image.ranges) {
+    const std::string& name = image.functions[range.function].name;
+    if (name.find(wanted) == std::string::npos) continue;
+    for (const auto& segment : image.segments) {
+      if (range.begin < segment.address || range.end > segment.address + segment.bytes.size()) continue;
+      std::printf("%s:\n%s", name.c_str(),
+                  chrysalis::isa::disassemble_bytes(segment.bytes.data() + (range.begin - segment.address),
+                                                    range.end - range.begin, range.begin).c_str());
+    }
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string machine, paths[2];
+  std::string machine, disassembled, paths[2];
   unsigned count = 0;
   bool map = false;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--machine") == 0 && i + 1 < argc) machine = argv[++i];
+    else if (std::strcmp(argv[i], "--disassemble") == 0 && i + 1 < argc) disassembled = argv[++i];
     else if (std::strcmp(argv[i], "--map") == 0) map = true;
     else if (argv[i][0] != '-' && count < 2) paths[count++] = argv[i];
     else count = 3;
@@ -48,6 +64,7 @@ int main(int argc, char** argv) {
                 static_cast<unsigned long long>(s.molecules), static_cast<unsigned long long>(s.atoms),
                 static_cast<unsigned long long>(s.code_bytes), static_cast<unsigned long long>(s.spilled));
     if (map) print_map(image);
+    if (!disassembled.empty()) print_molecules(image, disassembled);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "chrysalis-image-builder: %s\n", error.what());
     return 1;

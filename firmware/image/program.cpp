@@ -198,7 +198,7 @@ class Analyzer {
         case RvFormat::Ebreak: inst.flow = Flow::Stop; break;
         case RvFormat::Custom3: {
           const auto id = static_cast<ir::IntrinsicId>(rv.funct7);
-          const bool leaves = id == ir::IntrinsicId::Eret || id == ir::IntrinsicId::EnterTranslation;
+          const bool leaves = id == ir::IntrinsicId::Eret;
           if (leaves) inst.flow = Flow::JumpIndirect;
           break;
         }

@@ -1,11 +1,5 @@
 #include "firmware/runtime/jump.h"
 
-#include <cstddef>
-
-#include "firmware/runtime/event_frame.h"
-
-static_assert(offsetof(chrysalis::fw::EventFrame, active) == 512, "fw_long_jump() clears it by offset");
-
 asm(R"(
   .text
   .globl fw_set_jump
@@ -32,9 +26,6 @@ fw_set_jump:
   .globl fw_long_jump
   .type fw_long_jump, @function
 fw_long_jump:
-  lui a5, %hi(fw_event_frame)
-  addi a5, a5, %lo(fw_event_frame)
-  sd zero, 512(a5)
   ld ra, 0(a0)
   ld sp, 8(a0)
   ld s0, 16(a0)

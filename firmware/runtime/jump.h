@@ -17,7 +17,7 @@ extern "C" {
 /// Marks this place; returns 0, and again, with `result`, at each fw_long_jump().
 __attribute__((returns_twice)) int fw_set_jump(chrysalis::fw::JumpBuffer* buffer);
 
-/// Continues at the place that fw_set_jump() marked, which must be on the stack still. Out of fw_event() too:
-/// the event counts as handled.
+/// Continues at the place that fw_set_jump() marked, which must be on the stack still. Not out of fw_event(), which
+/// returns the place instead.
 [[noreturn]] void fw_long_jump(chrysalis::fw::JumpBuffer* buffer, int result);
 }

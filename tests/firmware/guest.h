@@ -32,6 +32,7 @@ inline constexpr uint32_t kCode = 0x0040'0000, kData = 0x0050'0000, kStackTop = 
 struct Setup {
   fw::Interpreter interpreter = fw::Interpreter::DirectThreaded;
   Form form = Form::Hosted;
+  const char* machine = "crusoe";
 };
 inline constexpr Setup kSetups[] = {
     {fw::Interpreter::DecodeDispatch, Form::Hosted},   {fw::Interpreter::IndirectThreaded, Form::Hosted},
@@ -39,7 +40,8 @@ inline constexpr Setup kSetups[] = {
     {fw::Interpreter::IndirectThreaded, Form::Core}, {fw::Interpreter::DirectThreaded, Form::Core}};
 inline std::string name(const testing::TestParamInfo<Setup>& info) {
   static const char* const kInterpreter[] = {"decode", "indirect", "direct"};
-  return std::string(kInterpreter[static_cast<unsigned>(info.param.interpreter)]) + (info.param.form == Form::Core ? "_core" : "_hosted");
+  return std::string(kInterpreter[static_cast<unsigned>(info.param.interpreter)]) + (info.param.form == Form::Core ? "_core" : "_hosted") +
+         (std::strcmp(info.param.machine, "crusoe") == 0 ? "" : std::string("_") + info.param.machine);
 }
 
 struct Delivered {
@@ -55,7 +57,7 @@ class Guest {
 
   /// Code at kCode, 64 KiB of data at kData, 64 KiB of stack below kStackTop; all writable by the user.
   explicit Guest(const std::vector<uint8_t>& code, Setup setup = {})
-      : machine_(make_machine(setup.form, kRamSize, [this](fw::Service service) { serve(service); })),
+      : machine_(make_machine(setup.form, kRamSize, [this](fw::Service service) { serve(service); }, setup.machine)),
         ram_(machine_->ram()),
         mailbox_(&machine_->mailbox()) {
     mailbox_->magic = fw::kMailboxMagic;
@@ -101,6 +103,17 @@ class Guest {
   uint8_t& byte(uint32_t linear) { return ram_[(page_entry(linear) & ~0xfffu) + (linear & 0xfff)]; }
   void write(uint32_t linear, const void* from, size_t size) {
     for (size_t i = 0; i < size; ++i) byte(linear + static_cast<uint32_t>(i)) = static_cast<const uint8_t*>(from)[i];
+  }
+  /// Whole pages; one that is not mapped counts as zeros.
+  std::vector<uint8_t> memory_at(uint32_t linear, uint32_t pages) {
+    std::vector<uint8_t> out;
+    for (uint32_t i = 0; i < pages; ++i) {
+      const uint32_t entry = page_entry(linear + (i << 12));
+      const uint64_t physical = entry & ~0xfffu;
+      if (entry != 0 && physical < kRamSize) out.insert(out.end(), ram_ + physical, ram_ + physical + 0x1000);
+      else out.insert(out.end(), 0x1000, 0);
+    }
+    return out;
   }
   uint32_t read32(uint32_t linear) {
     uint32_t value = 0;

@@ -1,22 +1,35 @@
 #include "tests/firmware/guest_machine.h"
 
 #include <cstring>
+#include <map>
 #include <stdexcept>
-#include <vector>
+#include <string>
 
 #include "firmware/hosted/hosted.h"
 #include "firmware/image/builder.h"
 #include "isa-host/functional.h"
 #include "isa-host/machine.h"
+#include "translator/regalloc.h"
 
 namespace chrysalis::test {
 namespace {
 
-class HostedMachine final : public GuestMachine {
+/// What both forms have in common: the machine's memory.
+class Memory : public GuestMachine {
  public:
-  HostedMachine(uint64_t ram_size, std::function<void(fw::Service)> platform) : ram_(ram_size), platform_(std::move(platform)) {}
-  uint8_t* ram() override { return ram_.data(); }
-  fw::Mailbox& mailbox() override { return *mailbox_; }
+  Memory(uint64_t ram_size, const isa::MachineModel& machine) : memory_(ram_size, fw::kConcealedBase, fw::kConcealedSize) {
+    mailbox().machine = machine.core;
+  }
+  isa::PhysicalMemory& memory() override { return memory_; }
+
+ protected:
+  isa::PhysicalMemory memory_;
+};
+
+class HostedMachine final : public Memory {
+ public:
+  HostedMachine(uint64_t ram_size, const isa::MachineModel& machine, std::function<void(fw::Service)> platform)
+      : Memory(ram_size, machine), platform_(std::move(platform)) {}
   void run() override {
     prepare();
     firmware_->run();
@@ -25,59 +38,54 @@ class HostedMachine final : public GuestMachine {
     prepare();
     return firmware_->instructions();
   }
+  uint64_t cycles() override {
+    prepare();
+    return firmware_->cycles();
+  }
   void set_instruction_limit(uint64_t limit) override {
     prepare();
-    firmware_->set_instruction_limit(limit);
+    firmware_->set_limits(limit);
   }
 
  private:
   /// The firmware boots from a mailbox that is filled in.
   void prepare() {
-    if (!firmware_) firmware_ = std::make_unique<fw::hosted::HostedFirmware>(ram_.data(), ram_.size(), *mailbox_, platform_);
+    if (!firmware_) firmware_ = std::make_unique<fw::hosted::HostedFirmware>(memory_, platform_);
   }
 
-  std::vector<uint8_t> ram_;
-  std::unique_ptr<fw::Mailbox> mailbox_ = std::make_unique<fw::Mailbox>();
   std::function<void(fw::Service)> platform_;
   std::unique_ptr<fw::hosted::HostedFirmware> firmware_;
 };
 
-const isa::MachineModel& machine_model() {
-  static const isa::MachineModel model = isa::load_machine("crusoe");
-  return model;
-}
-const image::Image& monitor_image() {
-  static const image::Image image = image::build_image(image::read_elf(CHRYSALIS_FIRMWARE_ELF), machine_model().core);
-  return image;
+const image::Image& monitor_image(const isa::MachineModel& machine) {
+  static std::map<std::string, image::Image> images;
+  const auto found = images.find(machine.name);
+  if (found != images.end()) return found->second;
+  return images.emplace(machine.name, image::build_image(image::read_elf(CHRYSALIS_FIRMWARE_ELF), machine.core)).first->second;
 }
 
-class CoreMachine final : public GuestMachine, isa::PlatformPort {
+class CoreMachine final : public Memory, isa::PlatformPort {
  public:
-  CoreMachine(uint64_t ram_size, std::function<void(fw::Service)> platform)
-      : platform_(std::move(platform)),
-        memory_(ram_size, fw::kConcealedBase, fw::kConcealedSize),
-        executor_({machine_model().core, fw::kConcealedBase, fw::kConcealedSize, monitor_image().reset}, memory_, *this) {
-    for (const image::Segment& segment : monitor_image().segments) {
+  CoreMachine(uint64_t ram_size, const isa::MachineModel& machine, std::function<void(fw::Service)> platform)
+      : Memory(ram_size, machine),
+        image_(monitor_image(machine)),
+        platform_(std::move(platform)),
+        executor_({machine.core, fw::kConcealedBase, fw::kConcealedSize, image_.reset}, memory_, *this) {
+    for (const image::Segment& segment : image_.segments) {
       std::memcpy(memory_.ram(segment.address, segment.bytes.size()), segment.bytes.data(), segment.bytes.size());
     }
     const uint64_t end = fw::kConcealedBase + fw::kConcealedSize;
-    mailbox().heap_begin = monitor_image().heap_begin;
+    mailbox().heap_begin = image_.heap_begin;
     mailbox().heap_end = fw::kCodeCacheBase;
     mailbox().stack_top = end;
   }
-  uint8_t* ram() override { return memory_.ram(0, memory_.guest_size()); }
-  fw::Mailbox& mailbox() override {
-    return *reinterpret_cast<fw::Mailbox*>(memory_.ram(fw::kMailboxAddress, sizeof(fw::Mailbox)));
-  }
   void run() override {
     executor_.core().stopped = false;
-    for (uint64_t i = 0; executor_.run(1000) != isa::StopReason::Platform; ++i) {
-      executor_.set_interrupt_lines(instructions() >= limit_ ? 1 : 0);
-      if (i == 300'000) throw std::runtime_error("the guest does not come to an end");
-    }
+    if (executor_.run(300'000'000) != isa::StopReason::Platform) throw std::runtime_error("the guest does not come to an end");
   }
   uint64_t instructions() override { return executor_.core().special[static_cast<unsigned>(isa::Special::Gcount)]; }
-  void set_instruction_limit(uint64_t limit) override { limit_ = limit; }
+  uint64_t cycles() override { return executor_.cycles(); }
+  void set_instruction_limit(uint64_t limit) override { executor_.set_alarm(limit); }
 
  private:
   isa::PlatformResult service(uint32_t number) override {
@@ -87,23 +95,25 @@ class CoreMachine final : public GuestMachine, isa::PlatformPort {
       const auto* text = reinterpret_cast<const char*>(memory_.ram(m.argument[0], m.argument[1]));
       throw std::runtime_error("firmware: " + (text == nullptr ? "?" : std::string(text, m.argument[1])));
     }
+    // Ordinary code must not have the event handler's spill slots, however it has got here.
+    if (executor_.core().r[translator::kSpillBase] != image_.symbol("fw_spill_slots")) throw std::runtime_error("r31 is not the spill slots'");
     platform_(service);
     isa::PlatformResult result;
     result.stop = (mailbox().reply & fw::kReplyStop) != 0;
     return result;
   }
 
+  const image::Image& image_;
   std::function<void(fw::Service)> platform_;
-  isa::PhysicalMemory memory_;
   isa::FunctionalExecutor executor_;
-  uint64_t limit_ = ~uint64_t{0};
 };
 
 }  // namespace
 
-std::unique_ptr<GuestMachine> make_machine(Form form, uint64_t ram_size, std::function<void(fw::Service)> platform) {
-  if (form == Form::Hosted) return std::make_unique<HostedMachine>(ram_size, std::move(platform));
-  return std::make_unique<CoreMachine>(ram_size, std::move(platform));
+std::unique_ptr<GuestMachine> make_machine(Form form, uint64_t ram_size, std::function<void(fw::Service)> platform, const char* machine) {
+  const isa::MachineModel model = isa::load_machine(machine);
+  if (form == Form::Hosted) return std::make_unique<HostedMachine>(ram_size, model, std::move(platform));
+  return std::make_unique<CoreMachine>(ram_size, model, std::move(platform));
 }
 
 }  // namespace chrysalis::test

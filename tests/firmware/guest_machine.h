@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "firmware/abi.h"
+#include "isa-host/physical_memory.h"
 
 namespace chrysalis::test {
 
@@ -14,16 +15,20 @@ enum class Form : uint8_t { Hosted, Core };
 class GuestMachine {
  public:
   virtual ~GuestMachine() = default;
-  virtual uint8_t* ram() = 0;
-  /// All zero at first.
-  virtual fw::Mailbox& mailbox() = 0;
+  /// Guest RAM and concealed memory.
+  virtual isa::PhysicalMemory& memory() = 0;
+  /// All zero at first, but for the machine.
+  fw::Mailbox& mailbox() { return *reinterpret_cast<fw::Mailbox*>(memory().ram(fw::kMailboxAddress, sizeof(fw::Mailbox))); }
+  uint8_t* ram() { return memory().ram(0, memory().guest_size()); }
   /// Runs from reset, or goes on, until a service's reply has kReplyStop.
   virtual void run() = 0;
   virtual uint64_t instructions() = 0;
-  /// Service::Attention comes soon after this many instructions. Core form: an interrupt line.
+  virtual uint64_t cycles() = 0;
+  /// Service::Attention comes soon after this many instructions.
   virtual void set_instruction_limit(uint64_t limit) = 0;
 };
 
-std::unique_ptr<GuestMachine> make_machine(Form form, uint64_t ram_size, std::function<void(fw::Service)> platform);
+std::unique_ptr<GuestMachine> make_machine(Form form, uint64_t ram_size, std::function<void(fw::Service)> platform,
+                                           const char* machine = "crusoe");
 
 }  // namespace chrysalis::test

@@ -1,5 +1,6 @@
 #include "tests/hw/host_program.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <gtest/gtest.h>
@@ -77,11 +78,29 @@ void parse_directive(HostProgram& program, const std::string& line) {
     program.registers[name] = value;
   } else if (word == "CYCLE-ONLY") {
     program.cycle_only = true;
+  } else if (word == "MODE") {
+    HostProgram::ModeRange range{};
+    words >> name >> range.begin >> range.end;
+    const auto* found = std::find(std::begin(kModeName), std::end(kModeName), name);
+    EXPECT_TRUE(words && found != std::end(kModeName)) << program.name << ": " << line;
+    range.mode = static_cast<Mode>(found - std::begin(kModeName));
+    program.modes.push_back(range);
+  } else if (word == "EARLY" || word == "ON-TIME") {
+    std::vector<std::string>& rules = word == "EARLY" ? program.early : program.on_time;
+    while (words >> name) rules.push_back(name);
   }
 }
 
-struct StopPort final : isa::PlatformPort {
-  isa::PlatformResult service(uint32_t) override { return {true, false, 0}; }
+isa::PlatformResult serve(uint32_t number) {
+  switch (number) {
+    case kServiceNothing: return {};
+    case kServiceAttention: return {false, true, 77};
+    default: return {true, false, 0};
+  }
+}
+
+struct TestPort final : isa::PlatformPort {
+  isa::PlatformResult service(uint32_t number) override { return serve(number); }
 };
 
 /// The devices of the platform as the functional executor sees them: plain registers.
@@ -226,7 +245,7 @@ State run_functional(const HostProgram& program, uint64_t max_molecules) {
   isa::PhysicalMemory memory(kGuestRam, kConcealedBase, kConcealedSize);
   ScratchRegisters scratch;
   memory.add_device(kScratchBase, sizeof scratch.registers, scratch);
-  StopPort port;
+  TestPort port;
   isa::FunctionalExecutor executor(program.machine.core.config, memory, port);
   std::memcpy(memory.ram(kConcealedBase, program.code.bytes.size()), program.code.bytes.data(), program.code.bytes.size());
   const uint64_t end = program.symbol("end");
@@ -241,8 +260,10 @@ State run_functional(const HostProgram& program, uint64_t max_molecules) {
 
 CycleRun run_cycles(const HostProgram& program, bool traced, uint64_t max_cycles) {
   Platform platform(program.machine, kGuestRam);
-  platform.set_service([](uint32_t, uint64_t) { return isa::PlatformResult{true, false, 0}; });
+  platform.set_service([](uint32_t number, uint64_t) { return serve(number); });
   EXPECT_TRUE(platform.load(kConcealedBase, program.code.bytes.data(), program.code.bytes.size()));
+  for (const HostProgram::ModeRange& range : program.modes)
+    platform.set_mode(program.symbol(range.begin), program.symbol(range.end), range.mode);
   CycleRun result;
   const uint64_t end = program.symbol("end");
   if (traced) {
@@ -261,8 +282,13 @@ CycleRun run_cycles(const HostProgram& program, bool traced, uint64_t max_cycles
   result.state.gated = core.gated_stores;
   result.state.pc = core.pc;
   for (const Statistic& statistic : platform.statistics()) result.statistics[statistic.name] = statistic.value;
-  for (const ModeAccount& mode : platform.account().mode)
-    for (unsigned i = 0; i < kCharges; ++i) result.account[kChargeName[i]] += mode.cycles[i];
+  for (unsigned mode = 0; mode < kModes; ++mode) {
+    for (unsigned i = 0; i < kCharges; ++i) {
+      const uint64_t cycles = platform.account().mode[mode].cycles[i];
+      result.account[kChargeName[i]] += cycles;
+      result.account[std::string(kModeName[mode]) + "." + kChargeName[i]] = cycles;
+    }
+  }
   result.sums = platform.account().total() == result.cycles;
   return result;
 }

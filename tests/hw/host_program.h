@@ -45,20 +45,33 @@ struct TimingExpectation {
 ///   ; WHY: what is shown, and the arithmetic behind the numbers        (at least one)
 ///   ; SET name=value ...            another machine, see set_parameter()
 ///   ; EXPECT b - a = n              label b's molecule is ready n cycles after label a's, last time round
-///   ; ACCOUNT cause = n             cycles charged, all modes
+///   ; ACCOUNT [mode.]cause = n      cycles charged, in all modes or in one
 ///   ; STAT name = n                 statistic of the cycle model
 ///   ; FINAL r5 = n | fLOW5 = n      register at label `end`, on both executors
 ///   ; CYCLE-ONLY                    reads time: the functional executor is not compared
+///   ; MODE name a b                 molecules from label a up to label b are accounted to that mode
+///   ; EARLY X1 ... | ON-TIME X1 ... the rules of docs/timing.md of which it shows the side on which somebody is held,
+///                                   charged or refused, or the one on which nobody is
 struct HostProgram {
+  struct ModeRange {
+    Mode mode;
+    std::string begin, end;
+  };
   std::string name, text;
   isa::Assembly code;
   SystemParameters machine;
   bool explained = false, cycle_only = false;
   std::vector<TimingExpectation> timing;
+  std::vector<ModeRange> modes;
+  std::vector<std::string> early, on_time;
   std::map<std::string, uint64_t> account, statistics, registers;
 
   uint64_t symbol(const std::string& label) const;
 };
+
+/// Platform services of both executors; every other number stops the run.
+inline constexpr uint32_t kServiceNothing = 0x1001;
+inline constexpr uint32_t kServiceAttention = 0x1002;  ///< asks for attention, with EINFO 77
 
 /// Parses and assembles. Test failures report what is wrong.
 HostProgram read_program(const std::string& name, const std::string& text);
@@ -72,7 +85,8 @@ struct CycleRun {
   State state;
   uint64_t cycles = 0;
   std::map<uint64_t, uint64_t> ready;           ///< address: cycle in which it was last ready; if traced
-  std::map<std::string, uint64_t> statistics, account;
+  std::map<std::string, uint64_t> statistics;
+  std::map<std::string, uint64_t> account;      ///< by "cause" and by "mode.cause"
   bool sums = false;                            ///< the account's leaves sum to the cycles
 };
 /// Runs to label `end` on the cycle model, molecule by molecule if `traced`, else in one run to the `platform`

@@ -1,7 +1,9 @@
 // The programs of tests/hw/timing: each on both executors, with what it expects.
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <gtest/gtest.h>
+#include <set>
 
 #include "tests/hw/host_program.h"
 
@@ -55,6 +57,40 @@ INSTANTIATE_TEST_SUITE_P(Programs, HostProgramTest, testing::ValuesIn(programs()
   std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
   return name;
 });
+
+/// The numbers of the rules that docs/timing.md states: "- **D8, victims.** ...".
+std::set<std::string> stated_rules() {
+  std::ifstream page(CHRYSALIS_TIMING_PAGE);
+  std::set<std::string> rules;
+  for (std::string line; std::getline(page, line);) {
+    const std::string opening = "- **";
+    const std::size_t comma = line.find(',');
+    if (line.rfind(opening, 0) != 0 || comma == std::string::npos) continue;
+    EXPECT_TRUE(rules.insert(line.substr(opening.size(), comma - opening.size())).second) << "stated twice: " << line;
+  }
+  return rules;
+}
+
+// A rule without both sides in some program, and a program that shows no rule or one that is not stated.
+TEST(TimingRules, EachHasItsPairOfPrograms) {
+  const std::set<std::string> rules = stated_rules();
+  ASSERT_GT(rules.size(), 40u) << "the page's rules are not found";
+  std::set<std::string> early, on_time;
+  for (const std::string& path : programs()) {
+    const HostProgram program = read_program_file(path);
+    EXPECT_FALSE(program.early.empty() && program.on_time.empty()) << program.name << ": neither EARLY nor ON-TIME";
+    EXPECT_FALSE(program.timing.empty() && program.account.empty() && program.statistics.empty() && program.registers.empty())
+        << program.name << ": expects nothing";
+    for (const auto* side : {&program.early, &program.on_time})
+      for (const std::string& rule : *side) EXPECT_EQ(rules.count(rule), 1u) << program.name << ": no rule " << rule;
+    early.insert(program.early.begin(), program.early.end());
+    on_time.insert(program.on_time.begin(), program.on_time.end());
+  }
+  for (const std::string& rule : rules) {
+    EXPECT_EQ(early.count(rule), 1u) << "no program shows the early side of rule " << rule;
+    EXPECT_EQ(on_time.count(rule), 1u) << "no program shows the on-time side of rule " << rule;
+  }
+}
 
 }  // namespace
 }  // namespace chrysalis::hw::test

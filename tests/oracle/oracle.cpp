@@ -20,6 +20,8 @@ namespace {
 
 constexpr int kPatienceMilliseconds = 20000;
 
+}  // namespace
+
 void fill_images(Shared& shared) {
   Random random(0x1ea5);
   for (auto& image : shared.image) {
@@ -38,8 +40,6 @@ void fill_images(Shared& shared) {
     for (auto& image : shared.image) std::memcpy(image[p], shared.image[0][p], kPage);
   }
 }
-
-}  // namespace
 
 uint32_t interesting_value(Random& random) {
   switch (random.below(8)) {

@@ -35,6 +35,9 @@ class Random {
 /// Whether guest code may store to its own pages.
 enum class CodePages : uint8_t { ReadOnly, Writable };
 
+/// The memory images that every case starts from.
+void fill_images(Shared& shared);
+
 class Oracle {
  public:
   /// Starts the server. On failure the result is null, and `why_not` says why.

@@ -87,7 +87,7 @@ Pair shift(Op op, uint64_t a, uint64_t raw_count, uint64_t old, unsigned w) {
   const bool overflow = op == Op::Shl ? top(r, w) != carry : op == Op::Shr ? top(a, w) : false;
   uint64_t defined = CF | PF | ZF | SF;
   if (count == 1) defined |= OF;
-  if (op != Op::Sar && count > w) defined &= ~CF;
+  if (op != Op::Sar && count >= w) defined &= ~CF;
   return {r, merge(old, result_flags(r, w) | when(carry, CF) | when(overflow, OF), defined)};
 }
 

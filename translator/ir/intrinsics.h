@@ -34,6 +34,12 @@ inline constexpr IntrinsicInfo kIntrinsicInfo[] = {
 };
 constexpr const IntrinsicInfo& info(IntrinsicId id) { return kIntrinsicInfo[static_cast<unsigned>(id)]; }
 
+/// Whether the operation has a row; only then may the functions below be asked.
+constexpr bool is_known(const Inst& inst) {
+  return inst.op < Op::kCount &&
+         (inst.op != Op::Intrinsic || (inst.imm >= 0 && inst.imm < static_cast<int64_t>(IntrinsicId::kCount)));
+}
+
 /// Effects of one operation: its row, or for an intrinsic the row of that intrinsic.
 constexpr uint16_t effects(const Inst& inst) {
   return inst.op == Op::Intrinsic ? info(static_cast<IntrinsicId>(inst.imm)).effects : info(inst.op).effects;

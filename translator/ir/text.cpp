@@ -21,7 +21,7 @@ std::string value_name(ValueId value, std::span<const bool> is_flags) {
 }
 
 bool has_condition(Op op) {
-  return op == Op::SetCc || op == Op::SelectCc || op == Op::ExitIf || op == Op::TrapIf || op == Op::Branch;
+  return op == Op::SetCc || op == Op::SelectCc || (info(op).effects & kSide) != 0;
 }
 
 unsigned source_count(const Inst& inst) {

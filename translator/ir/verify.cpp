@@ -13,7 +13,7 @@ class Verifier {
 
   std::vector<Violation> run() {
     for (at_ = 0; at_ < code_.insts.size(); ++at_) check(code_.insts[at_]);
-    if (code_.insts.empty() || !known(code_.insts.back()) || !is_final_exit(code_.insts.back())) {
+    if (code_.insts.empty() || !is_known(code_.insts.back()) || !is_final_exit(code_.insts.back())) {
       report("the last operation must be an exit without a condition");
     }
     return std::move(violations_);
@@ -21,12 +21,6 @@ class Verifier {
 
  private:
   void report(const char* rule) { violations_.push_back({at_, rule}); }
-
-  static bool known(const Inst& inst) {
-    return inst.op < Op::kCount &&
-           (inst.op != Op::Intrinsic ||
-            (inst.imm >= 0 && inst.imm < static_cast<int64_t>(IntrinsicId::kCount)));
-  }
 
   void define(ValueId value) {
     if (value >= defined_.size()) return report("a value is not below next_value");
@@ -36,7 +30,7 @@ class Verifier {
 
   void check(const Inst& inst) {
     if (inst.op >= Op::kCount) return report("unknown operation");
-    if (!known(inst)) return report("unknown intrinsic");
+    if (!is_known(inst)) return report("unknown intrinsic");
     if (inst.width != 8 && inst.width != 16 && inst.width != 32 && inst.width != 64) report("width must be 8, 16, 32 or 64");
     if (inst.cond > Cond::NonZero) report("unknown condition");
     check_sources(inst);

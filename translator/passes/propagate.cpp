@@ -128,7 +128,7 @@ class Propagator {
       }
       return fold(inst);
     }
-    if (inst.op == Op::Branch || inst.op == Op::ExitIf || inst.op == Op::TrapIf) return simplify_condition(inst);
+    if (ir::info(inst.op).effects & ir::kSide) return simplify_condition(inst);
     return true;
   }
 
@@ -136,8 +136,9 @@ class Propagator {
     if (inst.cond < ir::Cond::Zero || !is_const(inst.src[0])) return true;
     const bool taken = (constant(inst.src[0]) == 0) == (inst.cond == ir::Cond::Zero);
     if (!taken) return false;
-    inst.op = inst.op == Op::Branch ? Op::Jump : inst.op == Op::ExitIf ? Op::Exit : Op::Trap;
-    inst.src[0] = kNoValue;
+    inst.op = inst.op == Op::Branch ? Op::Jump : inst.op == Op::ExitIf ? Op::Exit : inst.op == Op::ExitIndIf ? Op::ExitInd : Op::Trap;
+    inst.src[0] = inst.src[1];
+    inst.src[1] = kNoValue;
     inst.cond = ir::Cond::O;
     ++stats_.changed;
     return true;

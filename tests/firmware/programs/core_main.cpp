@@ -10,5 +10,5 @@ void fw_main() {
   for (;;) chrysalis::fw::console("", 0);
 }
 
-void fw_event(chrysalis::fw::EventFrame*) { chrysalis::fw::panic("unexpected event", 0); }
+chrysalis::fw::JumpBuffer* fw_event(chrysalis::fw::EventFrame*) { chrysalis::fw::panic("unexpected event", 0); }
 }

@@ -1,0 +1,129 @@
+// Guest code as the caches of it need it: fetching and lifting instructions, under assumptions that hold now, and which
+// bytes of guest memory somebody holds in another form, so that a store to them raises an event.
+#pragma once
+
+#include <cstdint>
+
+#include "x86-frontend/decoded.h"
+#include "x86-frontend/lift.h"
+
+namespace chrysalis::fw {
+
+/// An exception that fetching an instruction raises.
+struct FetchFault {
+  bool raised = false;
+  uint8_t vector = 0;
+  uint32_t error = 0;
+  uint32_t address = 0;  ///< CR2 of a page fault
+};
+
+/// One instruction fetched, decoded and lifted.
+struct Fetched {
+  x86::DecodedInst inst;
+  uint32_t length = 0;
+  uint32_t page[2] = {0, 0};  ///< physical pages of its first and last byte
+  bool unsupported = false;
+};
+
+/// Counts an instruction that is valid but not supported, and tells the platform.
+void report_unsupported(uint32_t eip);
+
+struct CodeHolder;
+
+/// Who keeps code in another form.
+class CodeOwner {
+ public:
+  /// The holder's source changes: it must not be executed any more.
+  virtual void discard(CodeHolder& holder) = 0;
+
+ protected:
+  ~CodeOwner() = default;
+};
+
+/// Bytes of one page that a holder is made from.
+struct CodeSpan {
+  uint32_t page;          ///< physical
+  uint32_t linear_page;   ///< through which it was fetched
+  uint32_t granules;
+  CodeHolder* holder;
+  CodeSpan* next;         ///< of the same page
+};
+
+/// Something made from guest code: a predecoded block, a translation.
+struct CodeHolder {
+  CodeOwner* owner;
+  CodeSpan* spans;
+  uint32_t span_count;
+  uint32_t generation;    ///< of the page tables under which the spans were last looked up
+  bool valid;
+};
+
+class GuestCode {
+ public:
+  GuestCode();
+  ~GuestCode();
+  GuestCode(const GuestCode&) = delete;
+  GuestCode& operator=(const GuestCode&) = delete;
+
+  /// Fetches and lifts the one instruction at `eip` into lifted(). False: `fault`.
+  bool fetch(uint32_t eip, Fetched& fetched, FetchFault& fault);
+  const ir::Code& lifted() const { return code_; }
+  /// The same, appending to `out`.
+  bool fetch(uint32_t eip, Fetched& fetched, FetchFault& fault, ir::Code& out);
+
+  /// The assumptions under which code is lifted from now on. True if they have changed.
+  bool set_options(const x86::LiftOptions& options);
+  /// The assumptions as a number: code lifted under another key must not be executed.
+  uint32_t key() const { return key_; }
+
+  /// Page tables have changed: linear addresses may mean other pages.
+  void remap();
+  /// Whether the holder's spans are still where they were fetched.
+  bool still_mapped(CodeHolder& holder);
+  /// Registers the holder's spans: stores to their granules raise an event from now on.
+  void hold(CodeHolder& holder);
+  /// Room for another holder of `spans` spans.
+  bool has_room(uint32_t spans) const { return page_count_ + spans <= kPageCapacity / 2; }
+  /// Discards the holders that have bytes in these granules of a physical page.
+  void invalidate(uint32_t physical_page, uint32_t granules);
+  /// Forgets one holder, whose place is to be used again. Its granules stay closed until somebody stores there.
+  void forget(CodeHolder& holder);
+  /// Forgets all holders of `owner`, which has dropped them.
+  void release(const CodeOwner& owner);
+
+  /// Granules of a physical page that somebody holds.
+  uint32_t granules(uint32_t physical_page) const;
+  /// A TLB entry is about to be written through which the page can be stored to without an event, in the granules
+  /// that hold no code now.
+  void note_writable(uint32_t physical_page) { writable_bit(physical_page) |= uint64_t{1} << physical_page % 64; }
+  /// Empties the TLB.
+  void flush_tlb();
+
+ private:
+  struct Page {
+    uint32_t number;       ///< physical page + 1; 0: free
+    uint32_t granules;
+    CodeSpan* spans;
+  };
+
+  Page& page(uint32_t physical_page);
+  const Page* find_page(uint32_t physical_page) const;
+  bool translate(uint32_t address, uint32_t& physical_page, FetchFault& fault);
+
+  static constexpr unsigned kPageCapacity = 1u << 11;
+  // Pages that note_writable() was told of since the TLB was last empty; several share a bit.
+  uint64_t& writable_bit(uint32_t physical_page) { return writable_[physical_page / 64 % kWritableWords]; }
+  static constexpr unsigned kWritableWords = 64;
+
+  Page* pages_;
+  unsigned page_count_ = 0;
+  x86::LiftOptions options_;
+  uint32_t key_ = 0;
+  uint32_t generation_ = 1;
+  uint64_t writable_[kWritableWords];
+  // The last page that code was fetched from.
+  uint32_t fetch_page_ = ~0u, fetch_physical_ = 0, fetch_generation_ = 0;
+  ir::Code code_;
+};
+
+}  // namespace chrysalis::fw

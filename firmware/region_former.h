@@ -1,0 +1,61 @@
+// Which x86 instructions make a region: the path that control mostly takes, by what the gears below have counted.
+#pragma once
+
+#include <cstdint>
+
+#include "firmware/adaptation.h"
+#include "firmware/block_cache.h"
+#include "firmware/translation_cache.h"
+#include "translator/guest_region.h"
+
+namespace chrysalis::fw {
+
+class RegionFormer {
+ public:
+  RegionFormer(GuestCode& code, BlockCache& blocks, TranslationCache& translations, const Adaptation& adaptation,
+               const GearOptions& options);
+
+  /// Forms the superblock at `eip`: along each branch's likely side, through jumps, until control would come back into it, the
+  /// profile ends or is undecided, an instruction is met that a region cannot hold, or it is long enough. A loop to its entry is
+  /// unrolled. Gear 3 also goes into calls, back from them, and where indirect jumps mostly go.
+  /// Out: region() and spans(). Returns how many instructions it holds; 0: none can be formed.
+  unsigned form(uint32_t eip, unsigned gear);
+
+  translator::Region& region() { return region_; }
+  const SourceSpans& spans() const { return spans_; }
+  /// By guest instruction of the region: its address.
+  std::span<const uint32_t> addresses() const { return addresses_; }
+
+ private:
+  /// Where the path is in the profile: in a translation of gear 1 or else in a predecoded block, whose branches are counted.
+  struct Place {
+    const Translation* counted;
+    const Block* block;
+    uint32_t position;    ///< instructions since its beginning
+    uint32_t site;        ///< the first site or exit that still lies ahead
+    uint64_t executions;  ///< of the instruction under way
+  };
+  enum class Likely : uint8_t { Falls, Taken, Unknown };
+
+  Likely likely(uint32_t eip, uint32_t target);
+  Likely decide(uint64_t taken) const;
+  uint32_t expected(uint32_t eip, ir::ExitKind kind);
+  void enter(uint32_t eip);
+  bool visited(uint32_t eip) const;
+
+  GuestCode& code_;
+  BlockCache& blocks_;
+  TranslationCache& translations_;
+  const Adaptation& adaptation_;
+  const GearOptions& options_;
+  translator::Region region_;
+  translator::GuestRegionBuilder builder_;
+  SourceSpans spans_;
+  Place place_ = {};
+  std::vector<uint32_t> path_;  ///< addresses of its instructions, sorted
+  std::vector<uint32_t> addresses_;
+  std::vector<uint32_t> calls_;  ///< return addresses of the calls that the path is in
+  Fetched fetched_;
+};
+
+}  // namespace chrysalis::fw

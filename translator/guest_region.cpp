@@ -1,0 +1,257 @@
+#include "translator/guest_region.h"
+
+#include "isa-host/registers.h"
+#include "translator/assert.h"
+
+namespace chrysalis::translator {
+namespace {
+
+using ir::GuestReg;
+using ir::kNoValue;
+using ir::Op;
+using ir::ValueId;
+
+/// The host's temporaries, and of the firmware's registers those that a call may change: x5..x7, x10..x17, x28..x31.
+constexpr uint64_t allocatable_registers() {
+  uint64_t mask = (uint64_t{1} << (isa::kLastTemp + 1)) - 1;
+  for (const auto& [first, last] : {std::pair{5u, 7u}, {10u, 17u}, {28u, 31u}}) {
+    for (unsigned x = first; x <= last; ++x) mask |= uint64_t{1} << isa::firmware_register(x);
+  }
+  return mask;
+}
+
+constexpr bool is_tracked(GuestReg reg) { return reg <= GuestReg::Edi || reg == GuestReg::Flags; }
+constexpr uint8_t host_register(unsigned index) { return static_cast<uint8_t>(index < 8 ? isa::kGuestGpr + index : isa::kGuestFlags); }
+
+constexpr ir::Cond opposite(ir::Cond cond) { return static_cast<ir::Cond>(static_cast<unsigned>(cond) ^ 1); }
+
+bool repeats(const ir::Inst& inst) {
+  return (inst.op == Op::Exit || inst.op == Op::ExitIf) && inst.aux == static_cast<uint8_t>(ir::ExitKind::Repeat);
+}
+
+}  // namespace
+
+void GuestRegionBuilder::begin(uint32_t eip) {
+  region_.clear();
+  region_.eip = eip;
+  region_.allocatable = allocatable_registers();
+  region_.faults_roll_back = true;
+  for (unsigned i = 0; i < kRegisters; ++i) {
+    current_[i] = region_.code.new_value();
+    region_.entry.push_back({current_[i], host_register(i)});
+  }
+  for (ValueId& other : others_) other = kNoValue;
+  count_ = 0;
+  ended_ = false;
+  skip_on_ = kNoValue;
+}
+
+bool GuestRegionBuilder::accepts(const ir::Code& lifted, bool first) {
+  for (const ir::Inst& inst : lifted.insts) {
+    switch (inst.op) {
+      case Op::Helper:
+      case Op::Trap:
+      case Op::SoftInt: return false;
+      case Op::SetReg:
+        if (!is_tracked(static_cast<GuestReg>(inst.aux))) return false;
+        break;
+      default:
+        if (repeats(inst) && !first) return false;
+        break;
+    }
+  }
+  return true;
+}
+
+bool GuestRegionBuilder::accepts_skipped(const ir::Code& lifted) {
+  for (const ir::Inst& inst : lifted.insts) {
+    if ((ir::info(inst.op).effects & (ir::kExit | ir::kStore)) != 0 || inst.op == Op::ProbeWrite) return false;
+  }
+  return accepts(lifted, false);
+}
+
+ValueId& GuestRegionBuilder::value_of(GuestReg reg) {
+  return current_[reg == GuestReg::Flags ? kFlagsIndex : static_cast<unsigned>(reg)];
+}
+
+ir::Inst& GuestRegionBuilder::emit(const ir::Inst& inst) {
+  region_.code.insts.push_back(inst);
+  ir::Inst& emitted = region_.code.insts.back();
+  emitted.guest = static_cast<uint16_t>(count_);
+  return emitted;
+}
+
+ValueId GuestRegionBuilder::emit_const(uint64_t value) {
+  ir::Inst inst;
+  inst.op = Op::Const;
+  inst.width = 64;
+  inst.imm = static_cast<int64_t>(value);
+  inst.value = region_.code.new_value();
+  return emit(inst).value;
+}
+
+/// State that no instruction of a region changes is loaded once.
+ValueId GuestRegionBuilder::read_other(GuestReg reg) {
+  ValueId& known = others_[static_cast<unsigned>(reg)];
+  if (known != kNoValue) return known;
+  ir::Inst load;
+  load.op = Op::CLoad;
+  load.width = 64;
+  load.src[0] = emit_const(context_);
+  load.imm = 8 * static_cast<int64_t>(reg);
+  load.value = region_.code.new_value();
+  return known = emit(load).value;
+}
+
+/// Guest registers hold 32 bits, zero-extended; the lifter's values need not.
+void GuestRegionBuilder::set(GuestReg reg, ValueId lifted) {
+  ValueId& held = value_of(reg);
+  held = renamed(lifted);
+  if (reg == GuestReg::Flags || !wide_[lifted]) return;
+  ir::Inst cut;
+  cut.op = Op::Zext;
+  cut.width = 32;
+  cut.src[0] = held;
+  cut.value = region_.code.new_value();
+  held = emit(cut).value;
+}
+
+/// The map of the exit just emitted: everything where translations expect it.
+void GuestRegionBuilder::add_map(unsigned completed, bool likely, ValueId target) {
+  Binding bindings[kRegisters + 1];
+  unsigned count = 0;
+  for (unsigned i = 0; i < kRegisters; ++i) bindings[count++] = {current_[i], host_register(i)};
+  if (target != kNoValue) bindings[count++] = {target, isa::kGuestEip};
+  region_.add_map(std::span<const Binding>(bindings, count));
+  region_.maps.back().completed = static_cast<uint16_t>(completed);
+  region_.maps.back().likely = likely;
+}
+
+/// Any operation but exits and accesses to guest registers.
+void GuestRegionBuilder::copy(const ir::Inst& inst) {
+  ir::Inst& out = emit(inst);
+  for (ValueId& source : out.src) source = renamed(source);
+  if (inst.value != kNoValue) {
+    names_[inst.value] = out.value = region_.code.new_value();
+    const bool is_signed = inst.op == Op::Sext || inst.op == Op::LoadS;
+    wide_[inst.value] = inst.op == Op::Const ? static_cast<uint64_t>(inst.imm) >> 32 != 0 : inst.width == 64 || is_signed;
+  }
+  if (inst.flags != kNoValue) names_[inst.flags] = out.flags = region_.code.new_value();
+  if (inst.op == Op::TrapIf) region_.add_map({});
+}
+
+void GuestRegionBuilder::append_exit(const ir::Inst& inst, uint32_t eip, uint32_t next_eip, Way way, uint32_t predicted) {
+  const unsigned completed = count_ + (repeats(inst) ? 0 : 1);
+  switch (inst.op) {
+    case Op::Exit:
+      if (way == Way::Taken) return;
+      emit(inst).imm = repeats(inst) ? static_cast<int64_t>(eip) : inst.imm;
+      add_map(completed, true);
+      ended_ = true;
+      return;
+    case Op::ExitInd: {
+      const ValueId target = renamed(inst.src[0]);
+      ended_ = way != Way::Predicted;
+      if (ended_) {
+        emit(inst).src[0] = target;
+        add_map(completed, true, target);
+        return;
+      }
+      ir::Inst differs;
+      differs.op = Op::SetNe;
+      differs.width = 64;
+      differs.src[0] = target;
+      differs.src[1] = emit_const(predicted);
+      differs.value = region_.code.new_value();
+      ir::Inst exit;
+      exit.op = Op::ExitIndIf;
+      exit.cond = ir::Cond::NonZero;
+      exit.aux = inst.aux;
+      exit.src[0] = emit(differs).value;
+      exit.src[1] = target;
+      emit(exit);
+      add_map(completed, false, target);
+      return;
+    }
+    default: {
+      CHRYSALIS_ASSERT(inst.op == Op::ExitIf, inst.op);
+      ir::Inst& exit = emit(inst);
+      exit.src[0] = renamed(inst.src[0]);
+      if (way == Way::Taken && !repeats(inst)) {
+        exit.cond = opposite(exit.cond);
+        exit.imm = next_eip;
+      }
+      add_map(completed, false);
+      return;
+    }
+  }
+}
+
+void GuestRegionBuilder::append(const ir::Code& lifted, uint32_t eip, uint32_t next_eip, Way way, uint32_t predicted) {
+  CHRYSALIS_ASSERT(!ended_, eip);
+  names_.assign(lifted.next_value, kNoValue);
+  wide_.assign(lifted.next_value, 0);
+  for (const ir::Inst& inst : lifted.insts) {
+    const auto reg = static_cast<GuestReg>(inst.aux);
+    if (inst.op == Op::GetReg) {
+      names_[inst.value] = is_tracked(reg) ? value_of(reg) : read_other(reg);
+    } else if (inst.op == Op::SetReg) {
+      set(reg, inst.src[0]);
+    } else if (inst.op != Op::TrapIf && ir::is_exit(inst)) {
+      append_exit(inst, eip, next_eip, way, predicted);
+    } else {
+      copy(inst);
+    }
+  }
+  region_.next_eip = next_eip;
+  ++count_;
+}
+
+void GuestRegionBuilder::begin_skip(const ir::Code& branch, uint32_t eip) {
+  CHRYSALIS_ASSERT(skip_on_ == kNoValue && !ended_, eip);
+  names_.assign(branch.next_value, kNoValue);
+  wide_.assign(branch.next_value, 0);
+  for (const ir::Inst& inst : branch.insts) {
+    const auto reg = static_cast<GuestReg>(inst.aux);
+    if (inst.op == Op::GetReg) names_[inst.value] = is_tracked(reg) ? value_of(reg) : read_other(reg);
+    else if (inst.op == Op::SetReg) set(reg, inst.src[0]);
+    else if (!ir::is_exit(inst)) copy(inst);
+    else {
+      skip_cond_ = inst.cond;
+      skip_on_ = renamed(inst.src[0]);
+    }
+  }
+  for (unsigned i = 0; i < kRegisters; ++i) before_skip_[i] = current_[i];
+  ++count_;
+}
+
+void GuestRegionBuilder::end_skip() {
+  for (unsigned i = 0; i < kRegisters; ++i) {
+    if (current_[i] == before_skip_[i]) continue;
+    ir::Inst choice;
+    const bool tests_value = skip_cond_ >= ir::Cond::Zero;
+    choice.op = tests_value ? Op::SelectNz : Op::SelectCc;
+    choice.width = 64;
+    choice.cond = tests_value ? ir::Cond::O : skip_cond_;
+    const bool skipped_first = skip_cond_ != ir::Cond::Zero;
+    choice.src[0] = skip_on_;
+    choice.src[1] = skipped_first ? before_skip_[i] : current_[i];
+    choice.src[2] = skipped_first ? current_[i] : before_skip_[i];
+    choice.value = region_.code.new_value();
+    current_[i] = emit(choice).value;
+  }
+  skip_on_ = kNoValue;
+}
+
+void GuestRegionBuilder::finish(uint32_t eip) {
+  if (ended_) return;
+  ir::Inst exit;
+  exit.op = Op::Exit;
+  exit.imm = eip;
+  // It belongs to the last instruction: what it completes is complete behind that one.
+  emit(exit).guest = static_cast<uint16_t>(count_ == 0 ? 0 : count_ - 1);
+  add_map(count_, true);
+  ended_ = true;
+}
+
+}  // namespace chrysalis::translator

@@ -1,0 +1,82 @@
+// From lifted x86 instructions to a region: guest registers become values, exits get their register maps.
+//
+// Freestanding C++20: it also runs on the simulated core.
+#pragma once
+
+#include "translator/region.h"
+
+namespace chrysalis::translator {
+
+/// Puts lifted instructions one behind the other along one path of control. Use: begin(), append() in the order of
+/// execution, finish().
+///
+/// Out:  a region in single assignment, without GetReg, SetReg and Helper. Entry values: EAX..EDI in r0..r7, the flags image in r9.
+///       Every exit's map has all of them, in the same places; other guest state is read from the context in memory and
+///       never written.
+/// Cost: linear.
+class GuestRegionBuilder {
+ public:
+  /// `context`: concealed address of the guest context, whose slots of 8 bytes have the order of ir::GuestReg.
+  GuestRegionBuilder(Region& region, uint64_t context) : region_(region), context_(context) {}
+
+  /// How control goes on behind an instruction.
+  enum class Way : uint8_t {
+    Falls,     ///< to the next in memory; a branch taken is a side exit
+    Taken,     ///< to the target of its jump or branch; a branch not taken is a side exit
+    Predicted, ///< of an indirect jump: to the address given; any other is a side exit
+    Ends,      ///< wherever it likes: the region ends
+  };
+
+  void begin(uint32_t eip);
+
+  /// True if a region can hold the instruction: it neither calls a helper nor traps always nor changes more than registers, flags and memory. One that
+  /// repeats must begin the region.
+  static bool accepts(const ir::Code& lifted, bool first);
+
+  /// Appends the instruction at `eip`, which accepts() accepted; `next_eip` follows it in memory. `predicted` belongs to Way::Predicted.
+  void append(const ir::Code& lifted, uint32_t eip, uint32_t next_eip, Way way, uint32_t predicted = 0);
+
+  /// Appends one that control skips if `cond` holds of the flags image `flags` was when skip_if() ran: see there.
+  /// True if the instruction can be executed so: no exits, no stores.
+  static bool accepts_skipped(const ir::Code& lifted);
+
+  /// If-conversion: the branch at `eip` jumps over the instructions appended until end_skip(). They are executed in any case, and what they
+  /// write is selected by the branch's condition.
+  void begin_skip(const ir::Code& branch, uint32_t eip);
+  void end_skip();
+
+  /// Ends the region with an exit to `eip`, unless its last instruction ended it.
+  void finish(uint32_t eip);
+
+  /// Guest instructions appended.
+  unsigned size() const { return count_; }
+
+ private:
+  static constexpr unsigned kRegisters = 9;  // EAX..EDI and the flags
+  static constexpr unsigned kFlagsIndex = 8;
+
+  ir::ValueId& value_of(ir::GuestReg reg);
+  void set(ir::GuestReg reg, ir::ValueId lifted);
+  ir::ValueId read_other(ir::GuestReg reg);
+  ir::ValueId renamed(ir::ValueId value) const { return value == ir::kNoValue ? value : names_[value]; }
+  ir::Inst& emit(const ir::Inst& inst);
+  ir::ValueId emit_const(uint64_t value);
+  void add_map(unsigned completed, bool likely, ir::ValueId target = ir::kNoValue);
+  void copy(const ir::Inst& inst);
+  void append_exit(const ir::Inst& inst, uint32_t eip, uint32_t next_eip, Way way, uint32_t predicted);
+
+  Region& region_;
+  const uint64_t context_;
+  ir::ValueId current_[kRegisters] = {};
+  ir::ValueId others_[static_cast<unsigned>(ir::GuestReg::kCount)] = {};
+  std::vector<ir::ValueId> names_;  ///< of the lifted instruction's values, in the region
+  std::vector<uint8_t> wide_;       ///< by the lifted instruction's values: bits above 31 may be set
+  unsigned count_ = 0;
+  bool ended_ = false;
+  // If-conversion under way.
+  ir::Cond skip_cond_ = ir::Cond::O;
+  ir::ValueId skip_on_ = ir::kNoValue;
+  ir::ValueId before_skip_[kRegisters] = {};
+};
+
+}  // namespace chrysalis::translator
