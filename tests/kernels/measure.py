@@ -115,7 +115,7 @@ def print_table(runs):
         chosen = [run for run in runs if run.program.endswith(level)]
         if chosen:
             print(FORMAT.format(label, '', '', show(mean(run.ipc for run in chosen), 4), '', '',
-                                show(mean(run.translated_ipc for run in chosen), 4), '', '', '', ''))
+                                show(mean(run.translated_ipc for run in chosen), 4), '', '', '', '').rstrip())
 
 
 def calibrate(arguments, comments, names):

@@ -170,6 +170,8 @@ def compare(arguments, base, line, index, options):
     for what, want, got in zip(('exit code', 'standard output', 'standard error'), native, ours):
         if want != got:
             problems.append(f'{what}: {difference(want, got)}')
+    if arguments.succeeding and native[0] != 0:
+        problems.append(f'native exit code {native[0]}')
     want_files, got_files = left_behind(folders[0]), left_behind(folders[1])
     for name in sorted(set(want_files) | set(got_files)):
         if want_files.get(name) != got_files.get(name):
@@ -197,6 +199,7 @@ def main():
     parser.add_argument('--list', required=True)
     parser.add_argument('--options', action='append', help='options of chrysalis run; repeatable')
     parser.add_argument('--all-options', action='store_true', help='every line with every set of options')
+    parser.add_argument('--succeeding', action='store_true', help='the native exit code must be 0, too')
     parser.add_argument('--only', default='', help='only lines whose text contains this')
     parser.add_argument('--every', type=int, default=1, help='every Nth line only')
     parser.add_argument('--jobs', type=int, default=1)

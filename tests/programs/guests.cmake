@@ -7,9 +7,15 @@ foreach(name arithmetic division strings formats sorting heap control layout fra
              threads mapped clock)
   guest_program(${GUEST_FOLDER}/${name} SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/guests/${name}.c FLAGS -O2 DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/guests/guest.h)
 endforeach()
-foreach(name faults traps modified repeated instructions intruder)
+foreach(name faults traps modified repeated instructions intruder precise)
   guest_program(${GUEST_FOLDER}/${name} SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/guests/${name}.c ${CMAKE_CURRENT_SOURCE_DIR}/guests/probe.c FLAGS -O1
                 DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/guests/guest.h ${CMAKE_CURRENT_SOURCE_DIR}/guests/probe.h)
+endforeach()
+# Self-modifying code: several programs in each.
+foreach(name data patch generate map)
+  guest_program(${GUEST_FOLDER}/smc_${name} SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/smc/${name}.c ${CMAKE_CURRENT_SOURCE_DIR}/smc/main.c
+                FLAGS -O1 -Wl,--no-warn-rwx-segments
+                DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/smc/smc.h ${CMAKE_CURRENT_SOURCE_DIR}/guests/guest.h)
 endforeach()
 # The personality's own guests, which tests/sim/linux runs on it without a simulated core.
 foreach(name files memory processes signals)
