@@ -409,7 +409,9 @@ class Generator {
     constexpr int64_t kNear = 4096;
     const isa::AtomInfo& row = isa::info(op.op);
     if (row.has(isa::kGuest)) {
-      op.hoist_limit = region_.faults_roll_back && !row.has(isa::kStore) ? -1 : kNeverHoist;
+      // A load whose speculation failed stays behind the exits before it, too.
+      const bool in_order = guest_ < region_.in_order.size() && region_.in_order[guest_] != 0;
+      op.hoist_limit = region_.faults_roll_back && !row.has(isa::kStore) && !in_order ? -1 : kNeverHoist;
       return;
     }
     const bool near = op.offset > -kNear && op.offset < kNear;
