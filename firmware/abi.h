@@ -103,6 +103,11 @@ struct GearOptions {
 enum GearSwitch : uint32_t {
   kSwitchChaining = 1,
   kSwitchFifo = 2,             ///< eviction one by one; otherwise the whole area
+  kSwitchEvictionStress = 4,   ///< everything goes, and every chain is undone, before every sixteenth translation
+  kSwitchPassStores = 8,       ///< loads may pass stores that may overlap, under alias protection
+  kSwitchAdaptation = 16,      ///< translations learn from events
+  kSwitchFollowCalls = 32,     ///< gear 3 goes into calls, returns and indirect jumps
+  kSwitchBlocks = 64,          ///< regions end at the first branch
 };
 
 /// What the interpreters keep next to the guest's registers, so that one base register and short offsets

@@ -34,12 +34,15 @@ ExitKind kind_of(translator::QuickExitKind kind) {
   }
 }
 
+/// Without samples the monitor has to see a block of gear 1 until it is hot enough for the next gear.
+bool chains_counted_blocks(const Mailbox& mailbox) { return mailbox.max_gear == 1 || mailbox.gears.sample_period != 0; }
+
 translator::QuickOptions quick_options(const Mailbox& mailbox) {
   translator::QuickOptions options;
   options.context = kMailboxAddress + offsetof(Mailbox, context);
   options.counters = kCounterBase;
   options.instrument = mailbox.max_gear > 1;
-  options.loop_directly = (mailbox.gears.switches & kSwitchChaining) != 0;
+  options.loop_directly = chains_counted_blocks(mailbox) && (mailbox.gears.switches & kSwitchChaining) != 0;
   return options;
 }
 
@@ -61,9 +64,11 @@ Gears::Gears(GuestCode& code, BlockCache& blocks, const Mailbox& mailbox)
       cache_(code, (mailbox.gears.switches & kSwitchFifo) != 0 ? Eviction::Fifo : Eviction::Flush,
              (mailbox.gears.switches & kSwitchChaining) != 0),
       former_(code, blocks, cache_, adaptation_, mailbox.gears),
-      quick_(mailbox.machine, quick_options(mailbox)) {}
+      quick_(mailbox.machine, quick_options(mailbox)),
+      chains_counted_blocks_(chains_counted_blocks(mailbox)) {}
 
 Translation* Gears::translate(uint32_t eip) {
+  stress();
   return options_.first_gear == 1 ? translate_block(eip) : translate_region(eip, 2);
 }
 
@@ -115,6 +120,7 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   if (place.address == 0) return nullptr;
   translator::CompileOptions options;
   options.first_exit = place.first_exit;
+  options.pass_stores = (options_.switches & kSwitchPassStores) != 0;
   const translator::CompileStats stats = translator::compile(region, machine_, options, compiled_);
 
   exits_.clear();
@@ -155,15 +161,28 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   return t;
 }
 
+void Gears::stress() {
+  constexpr unsigned kPeriod = 16;  // at every translation, two blocks of one loop would displace each other for ever
+  if ((options_.switches & kSwitchEvictionStress) != 0 && ++translations_ % kPeriod == 0) cache_.clear();
+}
+
+void Gears::chain(Exit& exit, Translation& target) {
+  if (exit.owner->gear == 1 && !chains_counted_blocks_) return;
+  cache_.chain(exit, target);
+}
+
 void Gears::consider(uint32_t eip, bool sampled) {
   Translation* const t = cache_.find(eip);
   if (t == nullptr || t->gear >= max_gear_) return;
   if (t->gear == 1) {
     uint64_t executions = 0;
     for (uint32_t i = 0; i < t->exit_count; ++i) executions += cache_.times_left(*t, i);
-    if (executions >= options_.threshold[1]) translate_region(eip, 2);
+    if (executions < options_.threshold[1]) return;
+    stress();
+    translate_region(eip, 2);
   } else if (sampled && ++t->samples >= options_.threshold[2]) {
     t->samples = 0;
+    stress();
     translate_region(eip, 3);
   }
 }
@@ -191,7 +210,7 @@ void Gears::misspeculated() {
 
 void Gears::learn(isa::Cause cause, uint32_t region, uint32_t instruction) {
   Translation* const t = cache_.find(region);
-  if (t == nullptr || !adaptation_.learn(cause, region, t->instructions, instruction)) return;
+  if (t == nullptr || (options_.switches & kSwitchAdaptation) == 0 || !adaptation_.learn(cause, region, t->instructions, instruction)) return;
   count(Counter::Retranslations);
   cache_.discard(*t);
 }

@@ -19,6 +19,9 @@ class Gears {
   /// translation can hold, or no room.
   Translation* translate(uint32_t eip);
 
+  /// Leads `exit` to `target`.
+  void chain(Exit& exit, Translation& target);
+
   /// Sampling has met the translation at `eip`, or it has come to the monitor: if it is hot enough for the next gear, it is
   /// translated anew.
   void consider(uint32_t eip, bool sampled);
@@ -41,6 +44,7 @@ class Gears {
     uint32_t region, instruction, address;
   };
 
+  void stress();
   Translation* translate_block(uint32_t eip);
   Translation* translate_region(uint32_t eip, unsigned gear);
   void misspeculated();
@@ -54,6 +58,8 @@ class Gears {
   TranslationCache cache_;
   RegionFormer former_;
   translator::QuickTranslator quick_;
+  const bool chains_counted_blocks_;
+  unsigned translations_ = 0;  ///< for stress()
   Suspect suspect_;
   // Of the translation being made.
   translator::CompiledRegion compiled_;

@@ -83,6 +83,8 @@ void Monitor::advance() {
     if (sampled_) {
       sampled_ = false;
       gears_->consider(static_cast<uint32_t>(guest(GuestReg::Eip)), true);
+    } else if (exit_ != nullptr && exit_->owner->gear == 1) {
+      gears_->consider(exit_->owner->eip, false);
     }
     if (Translation* const found = gears_->cache().find(static_cast<uint32_t>(guest(GuestReg::Eip)))) {
       run_translation(*found);
@@ -102,7 +104,7 @@ uint64_t Monitor::execute(uint64_t translation) {
 
 void Monitor::run_translation(Translation& translation) {
   TranslationCache& cache = gears_->cache();
-  if (exit_ != nullptr) cache.chain(*exit_, translation);
+  if (exit_ != nullptr) gears_->chain(*exit_, translation);
   if (jumped_) cache.enter_jump(translation);
   exit_ = nullptr;
   jumped_ = false;

@@ -159,7 +159,7 @@ unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
       break;
     }
     if (exit->op == ir::Op::ExitInd) {
-      const uint32_t target = gear < 3 ? kNowhere : expected(at, kind);
+      const uint32_t target = follows_calls(gear) ? expected(at, kind) : kNowhere;
       builder_.append(lifted, at, next, target == kNowhere ? Way::Ends : Way::Predicted, target);
       if (target == kNowhere) break;
       if (kind == ir::ExitKind::Call) calls_.push_back(next);
@@ -169,7 +169,7 @@ unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
     }
     if (exit->op == ir::Op::Exit) {
       const auto target = static_cast<uint32_t>(exit->imm);
-      const bool follows = kind == ir::ExitKind::Jump || (gear >= 3 && calls_.size() < kMostCalls);
+      const bool follows = (kind == ir::ExitKind::Jump && (options_.switches & kSwitchBlocks) == 0) || (follows_calls(gear) && calls_.size() < kMostCalls);
       builder_.append(lifted, at, next, follows ? Way::Taken : Way::Ends);
       if (!follows) break;
       if (kind == ir::ExitKind::Call) calls_.push_back(next);
@@ -178,7 +178,7 @@ unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
       continue;
     }
     const auto target = static_cast<uint32_t>(exit->imm);
-    const Likely side = likely(at, target);
+    const Likely side = (options_.switches & kSwitchBlocks) != 0 ? Likely::Unknown : likely(at, target);
     if (side == Likely::Taken) {
       builder_.append(lifted, at, next, Way::Taken);
       at = target;

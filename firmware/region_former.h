@@ -38,6 +38,7 @@ class RegionFormer {
   enum class Likely : uint8_t { Falls, Taken, Unknown };
 
   Likely likely(uint32_t eip, uint32_t target);
+  bool follows_calls(unsigned gear) const { return gear >= 3 && (options_.switches & kSwitchFollowCalls) != 0; }
   Likely decide(uint64_t taken) const;
   uint32_t expected(uint32_t eip, ir::ExitKind kind);
   void enter(uint32_t eip);

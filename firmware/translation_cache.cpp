@@ -199,6 +199,8 @@ void TranslationCache::patch(Exit& exit, uint64_t target) {
 }
 
 void TranslationCache::chain(Exit& exit, Translation& target) {
+  // The number may have been given to another exit meanwhile.
+  if (exit.target != target.eip) return;
   if (!chaining_ || exit.kind > ExitKind::Returned || exit.leads_to != nullptr || !exit.owner->valid) return;
   patch(exit, target.code);
   exit.leads_to = &target;

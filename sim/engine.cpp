@@ -37,10 +37,14 @@ void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, const isa::Mac
   mailbox.gears.threshold[1] = small(settings.gear2_threshold);
   mailbox.gears.threshold[2] = small(settings.gear3_threshold);
   mailbox.gears.first_gear = small(settings.max_gear == 1 ? 1 : settings.first_gear);
-  mailbox.gears.sample_period = small(settings.sample_period);
+  mailbox.gears.sample_period = settings.profiling == "sampling" ? small(settings.sample_period) : 0;
   mailbox.gears.max_instructions = small(settings.region_instructions);
   mailbox.gears.unroll_instructions = small(settings.unroll_instructions);
-  mailbox.gears.switches = (settings.chaining ? fw::kSwitchChaining : 0u) | (settings.eviction == "fifo" ? fw::kSwitchFifo : 0u);
+  const auto on = [](bool flag, fw::GearSwitch value) { return flag ? uint32_t{value} : 0u; };
+  mailbox.gears.switches = on(settings.chaining, fw::kSwitchChaining) | on(settings.eviction == "fifo", fw::kSwitchFifo) |
+                           on(settings.eviction_stress, fw::kSwitchEvictionStress) | on(settings.pass_stores, fw::kSwitchPassStores) |
+                           on(settings.adaptation, fw::kSwitchAdaptation) | on(settings.follow_calls, fw::kSwitchFollowCalls) |
+                           on(settings.region == "block", fw::kSwitchBlocks);
   mailbox.tsc_scale = uint64_t{1} << 32;  // the guest's TSC counts host cycles
 }
 

@@ -18,7 +18,8 @@ struct Settings {
   uint64_t first_gear = 1, sample_period = 10'000;
   uint64_t region_instructions = 200, unroll_instructions = 48;
   std::string eviction = "fifo";
-  bool chaining = true;
+  bool chaining = true, eviction_stress = false, pass_stores = true, adaptation = true, follow_calls = true;
+  std::string region = "superblock", profiling = "sampling";
   uint64_t quantum = 100'000;
   uint64_t seed = 1;
   uint64_t guest_ram_mib = 512;
