@@ -16,6 +16,6 @@ struct TranslationRequest {
   uint32_t exit;         ///< id of the exit by which the last translation was left
   uint32_t exits;        ///< how many were left by an exit
 };
-inline constexpr uint64_t kRequestAddress = fw::kCounterBase;
+inline constexpr uint64_t kRequestAddress = fw::kSpillBase + 0x1'0000;  // beyond the spill slots
 
 }  // namespace chrysalis::test

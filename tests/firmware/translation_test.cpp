@@ -21,7 +21,10 @@ constexpr uint64_t kHost = fw::kGearAreaBase[0], kOtherHost = kHost + 0x1000;
 class Translated {
  public:
   Translated(const std::vector<uint8_t>& code, Setup setup) : guest(code, setup) {
+    // Above interpretation, but nothing ever gets so far by itself.
     guest.mailbox().max_gear = 1;
+    guest.mailbox().gears.first_gear = 1;
+    for (uint32_t& threshold : guest.mailbox().gears.threshold) threshold = 1'000'000'000;
     fw::GuestContext& context = guest.mailbox().context;
     for (unsigned i = 0; i < 8; ++i) context.slot[i] = 0x1000'0001u * (i + 1);
     guest.reg(GuestReg::Ebx) = kData;
@@ -385,18 +388,25 @@ const std::string kJumps = R"(
 TEST_P(TranslationTest, IndirectExits) {
   const Prepare prepare = [](Guest& guest) { guest.reg(GuestReg::Ebp) = kCode + 64; };
   const Outcome expected = interpret(GUEST_BYTES(jumps), prepare);
-  for (const bool known : {false, true}) {
+  enum class Known { Nowhere, Buffer, Table };
+  for (const Known known : {Known::Nowhere, Known::Buffer, Known::Table}) {
     Translated translated(GUEST_BYTES(jumps), GetParam());
     prepare(translated.guest);
     translated.translate(kJumps);
     translated.translate("inc.32 r2,r2 f=r9\ncommit 2,next\nmovi r8,next\nmovi r30,5\nbr Leave\n", kOtherHost);
     // Another address in the same place does not count.
-    translated.request().jtb_guest = known ? kCode + 64 : kCode + 64 + 0x1000'0000;
+    translated.request().jtb_guest = known == Known::Buffer ? kCode + 64 : kCode + 64 + 0x1000'0000;
     translated.request().jtb_host = kOtherHost;
+    if (known == Known::Table) {
+      const uint64_t at = fw::kJumpTableBase + sizeof(fw::JumpTableEntry) * fw::jump_table_index(kCode + 64);
+      auto& entry = *reinterpret_cast<fw::JumpTableEntry*>(translated.guest.machine().memory().ram(at, sizeof(fw::JumpTableEntry)));
+      entry.eip = kCode + 64;
+      entry.code = kOtherHost;
+    }
     translated.run_translation();
     expect_same(Outcome(translated), expected);
     EXPECT_EQ(translated.request().exits, 1u);
-    EXPECT_EQ(translated.request().exit, known ? 5u : fw::kExitIndirect);
+    EXPECT_EQ(translated.request().exit, known != Known::Nowhere ? 5u : fw::kExitIndirect);
   }
 }
 
