@@ -77,7 +77,7 @@ enum class Service : uint32_t {
   GuestException = 1,   ///< x86 exception or software interrupt: Mailbox::vector, error_code, cr2; context is precise
   Console = 2,          ///< diagnostic text: arg0 = address in concealed memory, arg1 = length
   Panic = 3,            ///< firmware bug: text as for Console; the platform stops with an error
-  UnsupportedInstruction = 4,  ///< statistics only: arg0 = guest address; #UD follows as GuestException
+  UnsupportedInstruction = 4,  ///< report only: arg0 = guest address, arg1 = x86::Mnemonic; #UD follows as GuestException
   Attention = 5,        ///< an interrupt line is raised, Special::Ipending says which; the context is precise
 };
 

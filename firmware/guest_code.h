@@ -25,8 +25,8 @@ struct Fetched {
   bool unsupported = false;
 };
 
-/// Counts an instruction that is valid but not supported, and tells the platform.
-void report_unsupported(uint32_t eip);
+/// Counts an instruction that is valid but not supported, and tells the platform which.
+void report_unsupported(uint32_t eip, x86::Mnemonic mnemonic);
 
 struct CodeHolder;
 

@@ -175,7 +175,7 @@ void Monitor::step() {
     deliver(fault.vector, fault.error, false);
     return;
   }
-  if (fetched.unsupported) report_unsupported(eip);
+  if (fetched.unsupported) report_unsupported(eip, fetched.inst.mnemonic);
   count(Counter::Steps);
   UopBuffer out = cache_.step_buffer();
   const Uop* const first = out.next;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -9,6 +10,7 @@
 #include "sim/interrupt.h"
 #include "sim/linux/process.h"
 #include "sim/progress.h"
+#include "x86-frontend/decoded.h"
 
 namespace chrysalis::sim {
 namespace {
@@ -65,15 +67,17 @@ RunResult run_program(const RunRequest& request) {
   config.ram_size = engine->guest_ram().size();
   config.stop_requested = &interrupt.flag();
   Progress progress(request.quiet, request.limits);
-  config.report = [&](const std::string& message) {
+  const auto report = [&](const std::string& message) {
     progress.clear();
     if (!request.quiet) fmt::print(stderr, "chrysalis: {}\n", message);
   };
+  config.report = report;
   Process process(std::move(config));
   if (const auto problem = process.load(mailbox)) throw UserError(*problem);
 
   RunResult result;
   uint64_t idle = 0;
+  std::set<x86::Mnemonic> unsupported;
   const auto service = [&](fw::Service kind, uint64_t cycle) {
     switch (kind) {
       case fw::Service::GuestException:
@@ -99,8 +103,14 @@ RunResult run_program(const RunRequest& request) {
         result.exit_code = kExitInternal;
         result.message = "the firmware stopped: " + diagnostic_text(*engine);
         return false;
-      case fw::Service::UnsupportedInstruction:  // counted by the firmware
+      case fw::Service::UnsupportedInstruction: {  // counted by the firmware; each mnemonic is reported once
+        const auto mnemonic = static_cast<x86::Mnemonic>(mailbox.argument[1]);
+        if (unsupported.insert(mnemonic).second) {
+          report(fmt::format("the guest's instruction {} (first at {:#010x}) is not supported; it gets #UD",
+                             x86::mnemonic_name(mnemonic), mailbox.argument[0]));
+        }
         return true;
+      }
     }
     result.exit_code = kExitInternal;
     result.message = fmt::format("the firmware asked for service {}, which does not exist", static_cast<uint32_t>(kind));
