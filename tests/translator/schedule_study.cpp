@@ -12,7 +12,7 @@
 #include "tests/translator/superblocks.h"
 #include "translator/codegen.h"
 #include "translator/compile.h"
-#include "translator/ir/text.h"
+#include "translator/region_text.h"
 
 namespace chrysalis::test {
 namespace {
@@ -60,7 +60,7 @@ class ProblemWriter {
 
 /// The main path's molecules; targets as they stand before layout.
 void show(const translator::Region& region, const translator::CompiledRegion& compiled) {
-  std::printf("%s", ir::text(region.code).c_str());
+  std::printf("%s", translator::region_text(region).c_str());
   for (uint32_t m = 0; m < compiled.main_molecules; ++m) {
     isa::Molecule molecule;
     molecule.count = compiled.molecules[m].count;
@@ -81,7 +81,7 @@ void study(const Settings& settings, const std::vector<Superblock>& blocks, cons
       if (block.name == settings.show) show(region, compiled);
     }
     translator::Region region = block.region;
-    optimize(region, options);
+    optimize(region, machine.core, options);
     translator::MachineCode code;
     generate(region, machine.core, code);
     translator::Scheduler scheduler(machine.core);
