@@ -5,6 +5,7 @@
 
 #include "isa-host/machine_description.h"
 #include "translator/machine_code.h"
+#include "translator/passes/passes.h"
 #include "translator/region.h"
 #include "translator/schedule.h"
 
@@ -39,6 +40,16 @@ struct CompiledRegion {
   std::vector<Exit> exits;
   uint32_t main_molecules = 0;      ///< how many of them are the region itself
 
+  /// Which word of its molecule is to be patched to lead `exit` elsewhere: that of the branch, or the literal of the push. (The words of
+  /// a molecule are its atoms, then the literals of those that have one.)
+  uint32_t patched_word(const Exit& exit) const {
+    const Molecule& molecule = molecules[exit.molecule];
+    if (!exit.returns) return exit.atom - molecule.first;
+    uint32_t word = molecule.count;
+    for (uint32_t a = molecule.first; a < exit.atom; ++a) word += atoms[a].mode == isa::Mode::Long;
+    return word;
+  }
+
   void clear() {
     atoms.clear();
     guest.clear();
@@ -57,16 +68,21 @@ struct CompileStats {
   uint32_t passing_loads = 0;  ///< that were moved above stores that may overlap, under the protection of the alias hardware
 };
 
-/// Which passes run; the hosted tools and the tests switch them.
+/// Which passes run; settings, tools and tests switch them.
 struct CompileOptions {
   uint32_t first_exit = 0;  ///< number of the region's first exit
-  bool propagate = true, merge = true, fold_addresses = true, dead_code = true, preschedule = true;
+  PassMask passes = kUsualPasses;
   bool pass_stores = true;  ///< loads may pass stores that may overlap, where faults roll back and the machine has alias entries
 #if defined(CHRYSALIS_VERIFY_PASSES)
   bool verify = true;   ///< the verifier runs before and after every pass; a violation is a bug
 #else
   bool verify = false;
 #endif
+  /// Told of each pass that has run, if not null.
+  void (*after_pass)(void* observer, Pass pass, const PassStats& stats, const Region& region) = nullptr;
+  void* observer = nullptr;
+
+  bool runs(Pass pass) const { return (passes & bit(pass)) != 0; }
 };
 
 /// Register in which a link stub gives the number of its exit.
@@ -82,8 +98,8 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
 
 // Parts of compile(), for those who study them.
 
-/// Runs the passes.
-void optimize(Region& region, const CompileOptions& options);
+/// Runs the passes of the pipeline that the options name.
+void optimize(Region& region, const isa::MachineDescription& machine, const CompileOptions& options);
 /// What the points read, over virtual registers: constants are delivered by the exits themselves.
 PointReads virtual_reads(const Region& region, const MachineCode& code);
 /// How the first scheduling, over virtual registers, is done.
