@@ -75,10 +75,13 @@ class BlockCache final : public CodeOwner {
 
   const ExitProfile& profile(const ExitSite& site) const { return profiles_[site.exit - uops_]; }
 
+  /// Halves what profiles have counted.
+  void decay();
+
   /// Another key holds, or page tables have changed: linear addresses may mean other pages.
   void forget_jumps();
   void remap();
-  void discard(CodeHolder& holder) override;
+  void written(CodeHolder& holder, const CodeWrite& write) override;
   /// Drops everything.
   void clear();
 
