@@ -18,6 +18,9 @@ T* allocate(size_t count) {
 
 constexpr unsigned sum(const unsigned (&capacity)[kGears]) { return capacity[0] + capacity[1] + capacity[2]; }
 
+/// Gear of a record whose exits and counters may be another's by now.
+constexpr uint8_t kGone = 0;
+
 }  // namespace
 
 TranslationCache::TranslationCache(GuestCode& code, Adaptation& adaptation, const GearOptions& options)
@@ -97,6 +100,7 @@ void TranslationCache::drop_oldest(Area& area) {
     discard(t);
   }
   code_.forget(t);
+  t.gear = kGone;
   area.oldest = (area.oldest + 1) % area.records.capacity;
   --area.count;
 }
@@ -140,7 +144,11 @@ Translation* TranslationCache::install(const NewTranslation& made, const Source&
   const uint32_t first_source = make_room(area, area.sources, source_count, [](const Translation& t) { return t.first_source; },
                                           [](const Translation& t) { return t.first_source + t.source_count; });
   if (area.count == area.records.capacity) drop_oldest(area);
-  if (Translation* const old = active(made.eip)) discard(*old);
+  const Translation* counts = nullptr;
+  if (Translation* const old = active(made.eip)) {
+    counts = old->gear == 1 ? old : old->counts;
+    discard(*old);
+  }
   host::write_code(base, made.words.data(), made.words.size());
 
   Translation& t = records_[area.first_record + (area.oldest + area.count) % area.records.capacity];
@@ -162,6 +170,7 @@ Translation* TranslationCache::install(const NewTranslation& made, const Source&
   t.first_source = first_source;
   t.source_count = source_count;
   t.faults = t.samples = t.entries = 0;
+  t.counts = made.gear == 1 ? nullptr : counts;
   t.incoming = nullptr;
   area.bytes.next = t.place + ((t.bytes + 63) & ~63u);
   area.exits.next += t.exit_count;
@@ -190,6 +199,12 @@ Translation* TranslationCache::install(const NewTranslation& made, const Source&
   t.next_in_bucket = bucket(t.eip);
   bucket(t.eip) = &t;
   return &t;
+}
+
+const Translation* TranslationCache::counted(uint32_t eip) {
+  const Translation* t = active(eip);
+  if (t != nullptr && t->gear != 1) t = t->counts;
+  return t != nullptr && t->gear == 1 && t->eip == eip ? t : nullptr;
 }
 
 uint32_t TranslationCache::times_left(const Translation& t, uint32_t index) const {
