@@ -247,8 +247,11 @@ void TranslationCache::patch(Exit& exit, uint64_t target) {
 }
 
 void TranslationCache::chain(Exit& exit, Translation& target) {
-  // The number may have been given to another exit meanwhile.
+  // The number may have been given to another exit meanwhile, or the owner's record to another translation.
   if (exit.target != target.eip) return;
+  if (exit.owner->gear == kGone) return;
+  const Exit* const first = exits_ + area_of(*exit.owner).first_exit + exit.owner->first_exit;
+  if (&exit < first || &exit >= first + exit.owner->exit_count) return;
   if (!has(kSwitchChaining) || exit.kind > ExitKind::Returned || exit.leads_to != nullptr || !exit.owner->valid) return;
   patch(exit, target.code);
   exit.leads_to = &target;
@@ -388,6 +391,12 @@ void TranslationCache::written(CodeHolder& holder, const CodeWrite& write) {
     if (bytes == 0) continue;
     touched = true;
     learn(instruction, bytes);
+  }
+  if (touched && write.done) {
+    // The platform's writes to code count like stores; where on the page they were is not known.
+    for (uint32_t i = 0; i < t.span_count; ++i) {
+      if (t.spans[i].page == write.page) code_.changes().note(write.page, t.spans[i].granules);
+    }
   }
   // Code that is to be checked from now on is made anew.
   for (uint32_t i = 0; i < t.span_count; ++i) {
