@@ -84,7 +84,7 @@ enum class Service : uint32_t {
 /// What the platform asks of the firmware when a service returns (bits of Mailbox::reply).
 enum Reply : uint32_t {
   kReplyFlushTlb = 1,        ///< page tables or CR3 changed: any linear address may now map elsewhere
-  kReplyInvalidateCode = 2,  ///< guest-physical pages invalid_page[0..invalid_count) were written or remapped
+  kReplyInvalidateCode = 2,  ///< guest-physical pages invalid_page[0..invalid_count) were written or remapped; each later change is reported, too
   kReplyInvalidateAll = 4,   ///< forget every predecoded instruction and translation
   kReplyStop = 8,            ///< execute nothing more; the platform ends the run
 };

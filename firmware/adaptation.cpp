@@ -22,7 +22,7 @@ constexpr unsigned patience(isa::Cause cause) {
 constexpr int8_t kReloadAfter = 2, kOtherChange = -8;
 
 /// Misspeculations after which a region stops speculating, whatever its instructions have learnt.
-constexpr uint8_t kThrottleAfter = 12;
+constexpr uint8_t kThrottleAfter = 6;
 constexpr uint64_t kMillion = 1'000'000;
 
 constexpr bool misspeculates(isa::Cause cause) { return cause == isa::Cause::AliasFault || cause == isa::Cause::GuestFault; }

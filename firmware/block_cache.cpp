@@ -21,6 +21,13 @@ T* allocate(size_t count) {
   return static_cast<T*>(::operator new(count * sizeof(T)));
 }
 
+bool calls_helper(const ir::Code& lifted) {
+  for (const ir::Inst& inst : lifted.insts) {
+    if (inst.op == ir::Op::Helper) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 BlockCache::BlockCache(GuestCode& code, UopForm form, int64_t budget)
@@ -158,7 +165,7 @@ Block* BlockCache::build(uint32_t eip, FetchFault& fault) {
   }
   block.body = out.next;
   block.sites = sites_ + site_count_;
-  bool loops = false, ended = false;
+  bool loops = false, ended = false, interpreted = false;
   uint32_t at = eip;
   unsigned instructions = 0;
   uint32_t pages[2] = {0, 0};
@@ -173,6 +180,10 @@ Block* BlockCache::build(uint32_t eip, FetchFault& fault) {
       return nullptr;
     }
     if (fetched.checked && instructions != 0) break;  // its granules are to stay open
+    // What no gear translates has blocks of its own: control is back in translations right behind it.
+    const bool helped = budget_ != 0 && calls_helper(code_.lifted());
+    if (instructions == 0) interpreted = helped;
+    else if (helped != interpreted) break;
     if (fetched.unsupported) {
       if (instructions != 0) break;
       report_unsupported(at);

@@ -9,16 +9,22 @@
 namespace chrysalis::fw {
 namespace {
 
-Counter counter_of(isa::Cause cause) {
+FaultKind kind_of(isa::Cause cause) {
   switch (cause) {
     case isa::Cause::TlbMiss:
-    case isa::Cause::GuestFault: return Counter::FaultsPage;
-    case isa::Cause::AliasFault: return Counter::FaultsAlias;
-    case isa::Cause::StoreBufferFull: return Counter::FaultsStores;
-    case isa::Cause::TranslatedWrite: return Counter::FaultsCode;
-    case isa::Cause::DeviceAccess: return Counter::FaultsDevice;
-    default: return Counter::FaultsOther;
+    case isa::Cause::GuestFault: return FaultKind::Page;
+    case isa::Cause::AliasFault: return FaultKind::Alias;
+    case isa::Cause::StoreBufferFull: return FaultKind::StoreBuffer;
+    case isa::Cause::TranslatedWrite: return FaultKind::Code;
+    case isa::Cause::DeviceAccess: return FaultKind::Device;
+    default: return FaultKind::Other;
   }
+}
+
+Counter counter_of(FaultKind kind) {
+  constexpr Counter kCounters[] = {Counter::FaultsPage, Counter::FaultsAlias,  Counter::FaultsStores,
+                                   Counter::FaultsCode, Counter::FaultsDevice, Counter::FaultsOther};
+  return kCounters[static_cast<unsigned>(kind)];
 }
 
 ExitKind kind_of(translator::QuickExitKind kind) {
@@ -184,7 +190,7 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
 /// guest instructions executed: in units of what an interpreted instruction costs, as much is undone as is done.
 void Gears::stress(const Exit* exit, uint32_t eip) {
   if ((options_.switches & kSwitchEvictionStress) == 0) return;
-  constexpr uint64_t kForget = 500, kChain = 20, kDrop[kGears] = {64, 1024, 2048};  // the last for each instruction
+  constexpr uint64_t kForget = 100, kChain = 5, kDrop[kGears] = {16, 256, 512};  // the last for each instruction
   const uint64_t done = host::read_special<isa::Special::Gcount>();
   stress_.credit += done - stress_.seen;
   stress_.seen = done;
@@ -238,12 +244,19 @@ void Gears::consider(uint32_t eip, bool sampled) {
   }
 }
 
+/// Saturating.
+uint32_t Gears::note_fault(Translation& t, FaultKind kind) {
+  uint16_t& times = t.faults[static_cast<unsigned>(kind)];
+  if (times < UINT16_MAX) ++times;
+  return times;
+}
+
 bool Gears::recheck(uint32_t eip) {
   constexpr uint32_t kPatience = 4;
   Translation* const t = cache_.find(eip);
   if (t == nullptr || !t->checks) return false;
   if (cache_.recheck(*t)) return true;
-  if (++t->faults == kPatience && adapts() && t->instructions > 1) {
+  if (note_fault(*t, FaultKind::Check) == kPatience && adapts() && t->instructions > 1) {
     adaptation_.shorten(eip, t->instructions);
     count(Counter::Retranslations);
     cache_.discard(*t);
@@ -263,10 +276,10 @@ bool Gears::before_step(uint32_t eip) {
 
 void Gears::fault(isa::Cause cause, uint32_t eip, uint64_t host, uint32_t address) {
   count(Counter::TranslationFaults);
-  count(counter_of(cause));
+  count(counter_of(kind_of(cause)));
   Translation* const t = cache_.find(eip);
   if (t == nullptr) return;
-  ++t->faults;
+  note_fault(*t, kind_of(cause));
   const uint32_t instruction = cache_.instruction_at(*t, host, cause == isa::Cause::AliasFault || cause == isa::Cause::StoreBufferFull);
   switch (cause) {
     case isa::Cause::TranslatedWrite: return;  // interpretation comes to the store

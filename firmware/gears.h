@@ -60,6 +60,7 @@ class Gears {
   bool adapts() const { return (options_.switches & kSwitchAdaptation) != 0; }
   FetchFor fetch_for(uint32_t eip, bool checks) const { return {checks, checks && adaptation_.reloads(eip)}; }
   void age_profiles();
+  static uint32_t note_fault(Translation& t, FaultKind kind);
   void misspeculated();
   void learn(isa::Cause cause, uint32_t region, uint32_t instruction);
 

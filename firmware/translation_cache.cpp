@@ -169,7 +169,8 @@ Translation* TranslationCache::install(const NewTranslation& made, const Source&
   t.site_count = site_count;
   t.first_source = first_source;
   t.source_count = source_count;
-  t.faults = t.samples = t.entries = 0;
+  for (uint16_t& faults : t.faults) faults = 0;
+  t.samples = t.entries = 0;
   t.counts = made.gear == 1 ? nullptr : counts;
   t.incoming = nullptr;
   area.bytes.next = t.place + ((t.bytes + 63) & ~63u);

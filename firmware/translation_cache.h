@@ -68,6 +68,13 @@ enum class Life : uint8_t {
   Lapsed,    ///< dormant, and its source has been something else: a version for when it comes back
 };
 
+/// Why translations are abandoned.
+enum class FaultKind : uint8_t {
+  Page, Alias, StoreBuffer, Code, Device, Other,
+  Check,  ///< its source was not what it was, though its entry finds it so: it has changed it itself
+};
+inline constexpr unsigned kFaultKinds = 7;
+
 /// A translation. Its `valid` says that it is Active.
 struct Translation : CodeHolder {
   uint32_t eip;
@@ -86,7 +93,7 @@ struct Translation : CodeHolder {
   CodeSpan span[kMaxSpans];
   Translation* next_in_bucket;
   Exit* incoming;
-  uint32_t faults;            ///< times that it was abandoned
+  uint16_t faults[kFaultKinds];  ///< times that it was abandoned, by cause
   uint32_t samples;           ///< times that sampling has met it since it was last considered
   uint32_t entries;           ///< times that the monitor has entered it
   const Translation* counts;  ///< of gears 2 and 3: gear 1's translation, whose place this one took; its counts stay a while
