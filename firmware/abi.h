@@ -113,6 +113,7 @@ struct GearOptions {
   uint32_t decay;              ///< guest instructions after which profiles count half; 0: never
   uint32_t check_after;        ///< stores to a granule that holds code until its code is checked instead of protected
   uint32_t versions;           ///< translations of earlier contents kept for one address
+  uint32_t passes;             ///< translator::PassMask of gears 2 and 3
 };
 enum GearSwitch : uint32_t {
   kSwitchChaining = 1,
@@ -122,12 +123,12 @@ enum GearSwitch : uint32_t {
   kSwitchFollowCalls = 32,     ///< gear 3 goes into calls, returns and indirect jumps
   kSwitchBlocks = 64,          ///< regions end at the first branch
   // The ladder for code that changes; the first rung is to protect whole pages.
-  kSwitchUnprotected = 1 << 15, ///< nothing is protected: all translations check their source, and what is not translated is not cached
-  kSwitchWholePages = 1 << 16,  ///< pages with code are protected as a whole, not by granules
-  kSwitchRevalidate = 1 << 17,  ///< what a store has not changed is compared with its source and used again
-  kSwitchSelfCheck = 1 << 18,   ///< code that is often stored to is not protected: its translations check their source
-  kSwitchStylised = 1 << 19,    ///< immediates and displacements that change are loaded when they are used
-  kSwitchGroups = 1 << 20,      ///< translations of earlier contents are kept, for when those come back
+  kSwitchUnprotected = 1 << 24, ///< nothing is protected: all translations check their source, and what is not translated is not cached
+  kSwitchWholePages = 1 << 25,  ///< pages with code are protected as a whole, not by granules
+  kSwitchRevalidate = 1 << 26,  ///< what a store has not changed is compared with its source and used again
+  kSwitchSelfCheck = 1 << 27,   ///< code that is often stored to is not protected: its translations check their source
+  kSwitchStylised = 1 << 28,    ///< immediates and displacements that change are loaded when they are used
+  kSwitchGroups = 1 << 29,      ///< translations of earlier contents are kept, for when those come back
 };
 
 /// What the interpreters keep next to the guest's registers, so that one base register and short offsets

@@ -147,6 +147,7 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   if (place.address == 0) return nullptr;
   translator::CompileOptions options;
   options.first_exit = place.first_exit;
+  options.passes = options_.passes;
   options.pass_stores = (options_.switches & kSwitchPassStores) != 0;
   if (adapts() && adaptation_.throttled(eip)) region.in_order.assign(former_.addresses().size(), 1);
   const translator::CompileStats stats = translator::compile(region, machine_, options, compiled_);

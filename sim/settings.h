@@ -24,6 +24,11 @@ struct Settings {
   uint64_t code_cache_gear1 = 960, code_cache_gear2 = 2048, code_cache_gear3 = 1024;
   uint64_t force_rollback = 0, misspeculations = 2'000, profile_decay = 0;
   std::string region = "superblock", profiling = "sampling";
+#define TRANSLATOR_PASS(name, text, call, usual, does) bool pass_##name = usual != 0;
+#define TRANSLATOR_STEP(name, text, usual, does) bool pass_##name = usual != 0;
+#include "translator/passes/passes.def"
+#undef TRANSLATOR_PASS
+#undef TRANSLATOR_STEP
   uint64_t quantum = 100'000;
   uint64_t seed = 1;
   uint64_t guest_ram_mib = 512;
