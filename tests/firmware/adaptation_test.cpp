@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/firmware/guest.h"
+#include "translator/passes/passes.h"
 
 namespace chrysalis::test {
 namespace {
@@ -22,6 +23,7 @@ class AdaptationTest : public testing::TestWithParam<Setup> {
     gears.max_instructions = 200;
     gears.switches = fw::kSwitchChaining | fw::kSwitchPassStores | fw::kSwitchAdaptation;
     gears.misspeculations = 1'000'000;
+    gears.passes = translator::kUsualPasses;
   }
 
   void run(Guest& guest) {
