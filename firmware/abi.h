@@ -84,12 +84,19 @@ enum class Service : uint32_t {
 /// What the platform asks of the firmware when a service returns (bits of Mailbox::reply).
 enum Reply : uint32_t {
   kReplyFlushTlb = 1,        ///< page tables or CR3 changed: any linear address may now map elsewhere
-  kReplyInvalidateCode = 2,  ///< guest-physical pages invalid_page[0..invalid_count) were written or remapped
+  kReplyInvalidateCode = 2,  ///< guest-physical pages invalid_page[0..invalid_count) were written or remapped; each later change is reported, too
   kReplyInvalidateAll = 4,   ///< forget every predecoded instruction and translation
   kReplyStop = 8,            ///< execute nothing more; the platform ends the run
 };
 
 enum class Interpreter : uint32_t { DecodeDispatch = 0, IndirectThreaded = 1, DirectThreaded = 2 };
+
+/// What goes when a gear's part of the code cache is full.
+enum class Eviction : uint32_t {
+  Flush = 0,         ///< all its translations
+  Fifo = 1,          ///< the oldest
+  Generational = 2,  ///< the oldest of the young ones, half of the room; what was used among them is made anew among the old ones
+};
 
 /// How the gears work; `firmware.*` of the settings.
 struct GearOptions {
@@ -99,16 +106,29 @@ struct GearOptions {
   uint32_t first_gear;         ///< 1 or 2: what follows interpretation
   uint32_t sample_period;      ///< cycles between samples; 0: none
   uint32_t switches;           ///< OR of GearSwitch
+  Eviction eviction;
+  uint32_t area_bytes[3];      ///< how much of its area of the code cache gear 1, 2, 3 uses; 0: all
+  uint32_t force_rollback;     ///< every entry into translated code is rolled back after 1, 2, ... so many cycles, in turn; 0: none
+  uint32_t misspeculations;    ///< for each million of guest instructions, that are put up with before new regions speculate less
+  uint32_t decay;              ///< guest instructions after which profiles count half; 0: never
+  uint32_t check_after;        ///< stores to a granule that holds code until its code is checked instead of protected
+  uint32_t versions;           ///< translations of earlier contents kept for one address
   uint32_t passes;             ///< translator::PassMask of gears 2 and 3
 };
 enum GearSwitch : uint32_t {
   kSwitchChaining = 1,
-  kSwitchFifo = 2,             ///< eviction one by one; otherwise the whole area
-  kSwitchEvictionStress = 4,   ///< everything goes, and every chain is undone, before every sixteenth translation
+  kSwitchEvictionStress = 4,   ///< translations go and chains are undone at every opportunity: Gears::stress()
   kSwitchPassStores = 8,       ///< loads may pass stores that may overlap, under alias protection
   kSwitchAdaptation = 16,      ///< translations learn from events
   kSwitchFollowCalls = 32,     ///< gear 3 goes into calls, returns and indirect jumps
   kSwitchBlocks = 64,          ///< regions end at the first branch
+  // The ladder for code that changes; the first rung is to protect whole pages.
+  kSwitchUnprotected = 1 << 24, ///< nothing is protected: all translations check their source, and what is not translated is not cached
+  kSwitchWholePages = 1 << 25,  ///< pages with code are protected as a whole, not by granules
+  kSwitchRevalidate = 1 << 26,  ///< what a store has not changed is compared with its source and used again
+  kSwitchSelfCheck = 1 << 27,   ///< code that is often stored to is not protected: its translations check their source
+  kSwitchStylised = 1 << 28,    ///< immediates and displacements that change are loaded when they are used
+  kSwitchGroups = 1 << 29,      ///< translations of earlier contents are kept, for when those come back
 };
 
 /// What the interpreters keep next to the guest's registers, so that one base register and short offsets

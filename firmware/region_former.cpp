@@ -111,7 +111,8 @@ bool RegionFormer::visited(uint32_t eip) const { return std::binary_search(path_
 unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
   using Way = translator::GuestRegionBuilder::Way;
   builder_.begin(entry);
-  spans_.count = 0;
+  source_.clear();
+  checks_ = code_.checked(entry);
   path_.clear();
   addresses_.clear();
   calls_.clear();
@@ -131,11 +132,16 @@ unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
     const bool ran_out = place_.counted != nullptr ? place_.position == place_.counted->instructions
                                                    : place_.block != nullptr && at == place_.block->eip + place_.block->length;
     if (ran_out) enter(at);
-    if (!code_.fetch(at, fetched_, fault) || fetched_.unsupported) break;
+    if (!code_.fetch(at, fetched_, fault, {checks_, checks_ && adaptation_.reloads(at)}) || fetched_.unsupported) break;
+    if (fetched_.checked && !checks_) {
+      if (builder_.size() != 0) break;
+      checks_ = true;  // the first instruction reaches into such code
+      continue;
+    }
     const ir::Code& lifted = code_.lifted();
     if (!translator::GuestRegionBuilder::accepts(lifted, builder_.size() == 0)) break;
     const Care care = adaptation_.care(at);
-    if (care == Care::Isolated || !spans_.add(at, fetched_)) break;
+    if (care == Care::Isolated || !source_.add(at, fetched_)) break;
     addresses_.push_back(at);
     if (care == Care::InOrder) {
       region_.in_order.resize(addresses_.size(), 0);
