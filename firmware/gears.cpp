@@ -37,6 +37,8 @@ ExitKind kind_of(translator::QuickExitKind kind) {
 /// Without samples the monitor has to see a block of gear 1 until it is hot enough for the next gear.
 bool chains_counted_blocks(const Mailbox& mailbox) { return mailbox.max_gear == 1 || mailbox.gears.sample_period != 0; }
 
+}  // namespace
+
 translator::QuickOptions quick_options(const Mailbox& mailbox) {
   translator::QuickOptions options;
   options.context = kMailboxAddress + offsetof(Mailbox, context);
@@ -46,15 +48,13 @@ translator::QuickOptions quick_options(const Mailbox& mailbox) {
   return options;
 }
 
-uint64_t resolve(void*, translator::Target kind, int64_t) {
+uint64_t resolve_target(void*, translator::Target kind, int64_t) {
   switch (kind) {
     case translator::Target::Leave: return address(CodeStub::Leave);
     case translator::Target::GuestIndirect: return address(CodeStub::Indirect);
     default: return address(CodeStub::Trap);
   }
 }
-
-}  // namespace
 
 Gears::Gears(GuestCode& code, BlockCache& blocks, const Mailbox& mailbox)
     : code_(code),
@@ -69,7 +69,15 @@ Gears::Gears(GuestCode& code, BlockCache& blocks, const Mailbox& mailbox)
 
 Translation* Gears::translate(uint32_t eip) {
   stress();
-  return options_.first_gear == 1 ? translate_block(eip) : translate_region(eip, 2);
+  return make(eip, options_.first_gear);
+}
+
+Translation* Gears::make(uint32_t eip, unsigned gear) {
+  const auto small = static_cast<uint8_t>(gear);
+  notify({.kind = NoticeKind::Translating, .gear = small, .eip = eip});
+  Translation* const made = gear == 1 ? translate_block(eip) : translate_region(eip, gear);
+  if (made == nullptr) notify({.kind = NoticeKind::Refused, .gear = small, .eip = eip});
+  return made;
 }
 
 /// Gear 1: a basic block.
@@ -121,11 +129,15 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   translator::CompileOptions options;
   options.first_exit = place.first_exit;
   options.pass_stores = (options_.switches & kSwitchPassStores) != 0;
+  const std::span<const uint32_t> addresses = former_.addresses();
+  if ((options_.switches & kSwitchReorder) == 0) region.in_order.assign(addresses.size(), 1);
+  notify({.kind = NoticeKind::Formed, .gear = static_cast<uint8_t>(gear), .eip = eip, .code = place.address,
+          .formed = {reinterpret_cast<uint64_t>(&region), reinterpret_cast<uint64_t>(&options), reinterpret_cast<uint64_t>(addresses.data()),
+                     static_cast<uint32_t>(addresses.size()), sizeof region, sizeof options, sizeof(ir::Inst)}});
   const translator::CompileStats stats = translator::compile(region, machine_, options, compiled_);
 
   exits_.clear();
   sites_.clear();
-  const std::span<const uint32_t> addresses = former_.addresses();
   for (uint32_t m = 0; m < compiled_.molecules.size(); ++m) {
     const auto& molecule = compiled_.molecules[m];
     for (uint32_t a = molecule.first; a < molecule.first + molecule.count; ++a) {
@@ -143,7 +155,7 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   }
   translator::CodeLayout layout;
   layout.add(0, std::move(compiled_));
-  const uint64_t bytes = layout.place(place.address, resolve);
+  const uint64_t bytes = layout.place(place.address, resolve_target);
   if (bytes > bound) return nullptr;
   const auto word_of = [&](uint32_t molecule) { return static_cast<uint32_t>(layout.molecule_address(0, molecule) - place.address) / 4; };
   for (FaultSite& site : sites_) site.offset = 4 * word_of(site.offset);
@@ -179,11 +191,11 @@ void Gears::consider(uint32_t eip, bool sampled) {
     for (uint32_t i = 0; i < t->exit_count; ++i) executions += cache_.times_left(*t, i);
     if (executions < options_.threshold[1]) return;
     stress();
-    translate_region(eip, 2);
+    make(eip, 2);
   } else if (sampled && ++t->samples >= options_.threshold[2]) {
     t->samples = 0;
     stress();
-    translate_region(eip, 3);
+    make(eip, 3);
   }
 }
 
@@ -212,7 +224,8 @@ void Gears::learn(isa::Cause cause, uint32_t region, uint32_t instruction) {
   Translation* const t = cache_.find(region);
   if (t == nullptr || (options_.switches & kSwitchAdaptation) == 0 || !adaptation_.learn(cause, region, t->instructions, instruction)) return;
   count(Counter::Retranslations);
-  cache_.discard(*t);
+  notify({.kind = NoticeKind::Learned, .gear = t->gear, .cause = static_cast<uint8_t>(cause), .eip = region, .code = t->code});
+  cache_.drop(*t, DropReason::MadeAnew);
 }
 
 }  // namespace chrysalis::fw

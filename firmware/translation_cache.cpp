@@ -20,6 +20,11 @@ constexpr uint32_t kPageMask = isa::kPageSize - 1;
 
 }  // namespace
 
+void notify(const Notice& notice) {
+  host::mailbox().argument[0] = reinterpret_cast<uint64_t>(&notice);
+  host::platform(Service::Notice);
+}
+
 bool SourceSpans::add(uint32_t eip, const Fetched& fetched) {
   const uint32_t offset = eip & kPageMask;
   const bool two = fetched.page[1] != fetched.page[0];
@@ -85,7 +90,7 @@ void TranslationCache::drop_oldest(Area& area) {
   Translation& t = oldest(area);
   if (t.valid) {
     count(Counter::Evictions);
-    discard(t);
+    drop(t, DropReason::Evicted);
   }
   code_.forget(t);
   area.oldest = (area.oldest + 1) % area.records.capacity;
@@ -125,7 +130,7 @@ Translation* TranslationCache::install(const NewTranslation& made, const SourceS
   const uint32_t first_site = make_room(area, area.sites, site_count, [](const Translation& t) { return t.first_site; },
                                         [](const Translation& t) { return t.first_site + t.site_count; });
   if (area.count == area.records.capacity) drop_oldest(area);
-  if (Translation* const old = find(made.eip)) discard(*old);
+  if (Translation* const old = find(made.eip)) drop(*old, DropReason::Replaced);
   host::write_code(base, made.words.data(), made.words.size());
 
   Translation& t = records_[area.first_record + (area.oldest + area.count) % area.records.capacity];
@@ -162,6 +167,9 @@ Translation* TranslationCache::install(const NewTranslation& made, const SourceS
   code_.hold(t);
   t.next_in_bucket = bucket(t.eip);
   bucket(t.eip) = &t;
+  notify({.kind = NoticeKind::Installed, .gear = t.gear, .eip = t.eip, .instructions = t.instructions, .code = t.code, .bytes = t.bytes,
+          .key = t.key, .exits = reinterpret_cast<uint64_t>(&exits_[area.first_exit + t.first_exit]), .exit_count = t.exit_count,
+          .first_exit = made.place.first_exit});
   return &t;
 }
 
@@ -211,6 +219,7 @@ void TranslationCache::chain(Exit& exit, Translation& target) {
   if (exit.next != nullptr) exit.next->previous = &exit;
   target.incoming = &exit;
   count(Counter::Chains);
+  notify({.kind = NoticeKind::Chained, .gear = exit.owner->gear, .eip = exit.owner->eip, .other = exit.target, .code = exit.owner->code});
 }
 
 void TranslationCache::unchain(Exit& exit) {
@@ -221,6 +230,7 @@ void TranslationCache::unchain(Exit& exit) {
   exit.leads_to = nullptr;
   patch(exit, exit.link);
   count(Counter::Unchains);
+  notify({.kind = NoticeKind::Unchained, .gear = exit.owner->gear, .eip = exit.owner->eip, .other = exit.target, .code = exit.owner->code});
 }
 
 void TranslationCache::enter_jump(Translation& target) {
@@ -239,8 +249,7 @@ void TranslationCache::forget_jumps() {
 
 // -- leaving the cache -------------------------------------------------------------------------------------------
 
-void TranslationCache::discard(CodeHolder& holder) {
-  auto& t = static_cast<Translation&>(holder);
+void TranslationCache::drop(Translation& t, DropReason reason) {
   if (!t.valid) return;
   t.valid = false;
   while (t.incoming != nullptr) unchain(*t.incoming);
@@ -256,6 +265,7 @@ void TranslationCache::discard(CodeHolder& holder) {
   }
   forget_jumps();
   count(Counter::TranslationsDropped);
+  notify({.kind = NoticeKind::Dropped, .gear = t.gear, .reason = reason, .eip = t.eip, .code = t.code});
 }
 
 void TranslationCache::remap() {

@@ -11,6 +11,7 @@
 #include "firmware/abi.h"
 #include "firmware/code_stubs.h"
 #include "firmware/guest_code.h"
+#include "firmware/notice.h"
 #include "translator/compile.h"
 
 namespace chrysalis::fw {
@@ -136,7 +137,9 @@ class TranslationCache final : public CodeOwner {
   /// Indirect jumps find `target` from now on.
   void enter_jump(Translation& target);
 
-  void discard(CodeHolder& holder) override;
+  /// The translation is not entered any more.
+  void drop(Translation& translation, DropReason reason);
+  void discard(CodeHolder& holder) override { drop(static_cast<Translation&>(holder), DropReason::CodeChanged); }
   /// Another key holds.
   void forget_jumps();
   /// Page tables have changed.
