@@ -128,6 +128,7 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   if (place.address == 0) return nullptr;
   translator::CompileOptions options;
   options.first_exit = place.first_exit;
+  options.passes = options_.passes;
   options.pass_stores = (options_.switches & kSwitchPassStores) != 0;
   const std::span<const uint32_t> addresses = former_.addresses();
   if ((options_.switches & kSwitchReorder) == 0) region.in_order.assign(addresses.size(), 1);

@@ -75,10 +75,10 @@ Command add_run_command(CLI::App& app, const GuestCommand& guest) {
   command->add_option("--stats", options->statistics, "write statistics to FILE: .json, .txt (gem5 layout) or .sqlite; repeatable")
       ->type_name("FILE")->allow_extra_args(false);
   command->add_option("--outdir", options->outdir, "write statistics, effective configuration and manifest into DIR")->type_name("DIR");
-  command->add_option("--timeline", options.timeline, "write the course of the run to FILE, for ui.perfetto.dev; 1 us is one cycle")->type_name("FILE.json");
-  command->add_option("--pipeline", options.pipeline, "write every atom's way through the pipeline to FILE, for Konata; choose a --window")
+  command->add_option("--timeline", options->timeline, "write the course of the run to FILE, for ui.perfetto.dev; 1 us is one cycle")->type_name("FILE.json");
+  command->add_option("--pipeline", options->pipeline, "write every atom's way through the pipeline to FILE, for Konata; choose a --window")
       ->type_name("FILE.kanata");
-  command->add_option("--window", options.window, "what --timeline and --pipeline show: cycles=A:B or instructions=A:B")->type_name("WINDOW");
+  command->add_option("--window", options->window, "what --timeline and --pipeline show: cycles=A:B or instructions=A:B")->type_name("WINDOW");
   command->add_option("--max-instructions", options->max_instructions, "stop after N x86 instructions")
       ->check(CLI::NonNegativeNumber)->type_name("N");
   command->add_option("--max-cycles", options->max_cycles, "stop after N host cycles")

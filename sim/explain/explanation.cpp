@@ -39,8 +39,8 @@ void lift_into(const SourceInstruction& source, uint32_t key, ir::Code& out) {
   x86::lift(inst, source.eip, lift_options(key), out);
 }
 
-/// "eax=v3 flags=f7": bindings that differ from those at the entry.
-std::string map_text(const translator::Region& region, size_t point, const std::vector<bool>& is_flags) {
+/// "rmap{eax=v3, flags=f7}": the bindings that differ from those at the entry, written as in translator/region_text.h. Empty: none.
+std::string map_text(const translator::Region& region, size_t point, std::span<const bool> is_flags) {
   std::string text;
   for (const translator::Binding& binding : region.map(point)) {
     const bool unchanged = std::any_of(region.entry.begin(), region.entry.end(), [&](const translator::Binding& at_entry) {
@@ -50,21 +50,18 @@ std::string map_text(const translator::Region& region, size_t point, const std::
     const std::string reg = binding.reg < 8 ? ir::name(ir::gpr(binding.reg))
                             : binding.reg == isa::kGuestEip ? "eip"
                             : binding.reg == isa::kGuestFlags ? "flags" : fmt::format("r{}", binding.reg);
-    text += fmt::format("{}{}={}{}", text.empty() ? "" : " ", reg, is_flags[binding.value] ? 'f' : 'v', binding.value);
+    text += fmt::format("{}{}={}{}", text.empty() ? "" : ", ", reg, is_flags[binding.value] ? 'f' : 'v', binding.value);
   }
-  return text;
+  return text.empty() ? text : "rmap{" + text + "}";
 }
 
 std::vector<OperationView> operations(const ir::Code& code, const translator::Region* region) {
-  std::vector<bool> is_flags(code.next_value + 1u);
-  for (const ir::Inst& inst : code.insts)
-    if (inst.flags != ir::kNoValue) is_flags[inst.flags] = true;
-  const auto flat = std::make_unique<bool[]>(is_flags.size());
-  std::copy(is_flags.begin(), is_flags.end(), flat.get());
+  const ir::FlagsResults results(code);
+  const std::span<const bool> is_flags = results.span();
   std::vector<OperationView> out;
   size_t point = 0;
   for (const ir::Inst& inst : code.insts) {
-    OperationView view{ir::text(inst, {flat.get(), code.next_value}), inst.guest, {}};
+    OperationView view{ir::text(inst, is_flags), inst.guest, {}};
     if (region != nullptr && translator::is_point(inst)) view.map = map_text(*region, point++, is_flags);
     out.push_back(std::move(view));
   }
@@ -144,7 +141,7 @@ class Explainer {
     translator::Region region = record_.formed->region;
     out_.before = operations(region.code, &region);
     translator::Region optimised = region;
-    translator::optimize(optimised, record_.formed->options);
+    translator::optimize(optimised, machine_, record_.formed->options);
     out_.after = operations(optimised.code, &optimised);
 
     CompiledRegion compiled;

@@ -18,7 +18,7 @@ std::string operations_text(const std::vector<OperationView>& operations) {
     const std::string mark = operation.guest != guest ? fmt::format("{:>3}", operation.guest) : "";
     guest = operation.guest;
     out += fmt::format("  {:<4} {}\n", mark, operation.text);
-    if (!operation.map.empty()) out += fmt::format("         rmap {{{}}}\n", operation.map);
+    if (!operation.map.empty()) out += fmt::format("         {}\n", operation.map);
   }
   return out;
 }

@@ -103,6 +103,9 @@ void TranslationLog::notice(const fw::Notice& notice, uint64_t cycle) {
         throw std::logic_error("the firmware lays its objects out differently");
       pending_.formed = TranslationRecord::Formed{import_region(memory, formed.region),
                                                   memory.read<translator::CompileOptions>(formed.options)};
+      // Functions of the firmware's are not ours to call.
+      pending_.formed->options.after_pass = nullptr;
+      pending_.formed->options.observer = nullptr;
       pending_.addresses = memory.array<uint32_t>(formed.addresses, formed.address_count);
       break;
     }
