@@ -79,6 +79,7 @@ enum class Service : uint32_t {
   Panic = 3,            ///< firmware bug: text as for Console; the platform stops with an error
   UnsupportedInstruction = 4,  ///< report only: arg0 = guest address, arg1 = x86::Mnemonic; #UD follows as GuestException
   Attention = 5,        ///< an interrupt line is raised, Special::Ipending says which; the context is precise
+  Notice = 6,           ///< for whoever watches: arg0 = address of a fw::Notice (firmware/notice.h). Needs no answer
 };
 
 /// What the platform asks of the firmware when a service returns (bits of Mailbox::reply).
@@ -122,6 +123,7 @@ enum GearSwitch : uint32_t {
   kSwitchAdaptation = 16,      ///< translations learn from events
   kSwitchFollowCalls = 32,     ///< gear 3 goes into calls, returns and indirect jumps
   kSwitchBlocks = 64,          ///< regions end at the first branch
+  kSwitchReorder = 128,        ///< guest accesses may change their order at all
   // The ladder for code that changes; the first rung is to protect whole pages.
   kSwitchUnprotected = 1 << 24, ///< nothing is protected: all translations check their source, and what is not translated is not cached
   kSwitchWholePages = 1 << 25,  ///< pages with code are protected as a whole, not by granules

@@ -43,6 +43,8 @@ ExitKind kind_of(translator::QuickExitKind kind) {
 /// Without samples the monitor has to see a block of gear 1 until it is hot enough for the next gear.
 bool chains_counted_blocks(const Mailbox& mailbox) { return mailbox.max_gear == 1 || mailbox.gears.sample_period != 0; }
 
+}  // namespace
+
 translator::QuickOptions quick_options(const Mailbox& mailbox) {
   translator::QuickOptions options;
   options.context = kMailboxAddress + offsetof(Mailbox, context);
@@ -52,15 +54,13 @@ translator::QuickOptions quick_options(const Mailbox& mailbox) {
   return options;
 }
 
-uint64_t resolve(void*, translator::Target kind, int64_t) {
+uint64_t resolve_target(void*, translator::Target kind, int64_t) {
   switch (kind) {
     case translator::Target::Leave: return address(CodeStub::Leave);
     case translator::Target::GuestIndirect: return address(CodeStub::Indirect);
     default: return address(CodeStub::Trap);
   }
 }
-
-}  // namespace
 
 Gears::Gears(GuestCode& code, BlockCache& blocks, const Mailbox& mailbox)
     : code_(code),
@@ -87,7 +87,15 @@ void Gears::age_profiles() {
 
 Translation* Gears::translate(uint32_t eip) {
   age_profiles();
-  return options_.first_gear == 1 ? translate_block(eip) : translate_region(eip, 2);
+  return make(eip, options_.first_gear);
+}
+
+Translation* Gears::make(uint32_t eip, unsigned gear) {
+  const auto small = static_cast<uint8_t>(gear);
+  notify({.kind = NoticeKind::Translating, .gear = small, .eip = eip});
+  Translation* const made = gear == 1 ? translate_block(eip) : translate_region(eip, gear);
+  if (made == nullptr) notify({.kind = NoticeKind::Refused, .gear = small, .eip = eip});
+  return made;
 }
 
 /// Gear 1: a basic block.
@@ -149,12 +157,15 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   options.first_exit = place.first_exit;
   options.passes = options_.passes;
   options.pass_stores = (options_.switches & kSwitchPassStores) != 0;
-  if (adapts() && adaptation_.throttled(eip)) region.in_order.assign(former_.addresses().size(), 1);
+  const std::span<const uint32_t> addresses = former_.addresses();
+  if ((options_.switches & kSwitchReorder) == 0 || (adapts() && adaptation_.throttled(eip))) region.in_order.assign(addresses.size(), 1);
+  notify({.kind = NoticeKind::Formed, .gear = static_cast<uint8_t>(gear), .eip = eip, .code = place.address,
+          .formed = {reinterpret_cast<uint64_t>(&region), reinterpret_cast<uint64_t>(&options), reinterpret_cast<uint64_t>(addresses.data()),
+                     static_cast<uint32_t>(addresses.size()), sizeof region, sizeof options, sizeof(ir::Inst)}});
   const translator::CompileStats stats = translator::compile(region, machine_, options, compiled_);
 
   exits_.clear();
   sites_.clear();
-  const std::span<const uint32_t> addresses = former_.addresses();
   for (uint32_t m = 0; m < compiled_.molecules.size(); ++m) {
     const auto& molecule = compiled_.molecules[m];
     for (uint32_t a = molecule.first; a < molecule.first + molecule.count; ++a) {
@@ -168,7 +179,7 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   }
   translator::CodeLayout layout;
   layout.add(0, std::move(compiled_));
-  const uint64_t bytes = layout.place(place.address, resolve);
+  const uint64_t bytes = layout.place(place.address, resolve_target);
   if (bytes > bound) return nullptr;
   const auto word_of = [&](uint32_t molecule) { return static_cast<uint32_t>(layout.molecule_address(0, molecule) - place.address) / 4; };
   for (FaultSite& site : sites_) site.offset = 4 * word_of(site.offset);
@@ -204,7 +215,7 @@ void Gears::stress(const Exit* exit, uint32_t eip) {
   };
   const auto drop = [&](Translation* t) {
     if (t == nullptr || !t->valid) ++stress_.act;
-    else if (pay(kDrop[t->gear - 1] * t->instructions)) cache_.discard(*t);
+    else if (pay(kDrop[t->gear - 1] * t->instructions)) cache_.discard(*t, DropReason::Evicted);
   };
   switch (stress_.act % 6) {
     case 0: return drop(cache_.find(eip));
@@ -238,10 +249,10 @@ void Gears::consider(uint32_t eip, bool sampled) {
     uint64_t executions = 0;
     for (uint32_t i = 0; i < t->exit_count; ++i) executions += cache_.times_left(*t, i);
     if (executions < options_.threshold[1]) return;
-    translate_region(eip, 2);
+    make(eip, 2);
   } else if (sampled && ++t->samples >= options_.threshold[2]) {
     t->samples = 0;
-    translate_region(eip, 3);
+    make(eip, 3);
   }
 }
 
@@ -260,7 +271,7 @@ bool Gears::recheck(uint32_t eip) {
   if (note_fault(*t, FaultKind::Check) == kPatience && adapts() && t->instructions > 1) {
     adaptation_.shorten(eip, t->instructions);
     count(Counter::Retranslations);
-    cache_.discard(*t);
+    cache_.discard(*t, DropReason::MadeAnew);
   }
   return false;
 }
@@ -296,7 +307,7 @@ void Gears::confirm(uint32_t address, bool faults) {
   if (!faults || !adapts() || suspect_.instruction == Adaptation::kUnknown || !adaptation_.learn_fault(suspect_.instruction)) return;
   if (Translation* const t = cache_.find(suspect_.region)) {
     count(Counter::Retranslations);
-    cache_.discard(*t);
+    cache_.discard(*t, DropReason::MadeAnew);
   }
 }
 
@@ -310,7 +321,8 @@ void Gears::learn(isa::Cause cause, uint32_t region, uint32_t instruction) {
   Translation* const t = cache_.find(region);
   if (t == nullptr || !adapts() || !adaptation_.learn(cause, region, t->instructions, instruction)) return;
   count(Counter::Retranslations);
-  cache_.discard(*t);
+  notify({.kind = NoticeKind::Learned, .gear = t->gear, .cause = static_cast<uint8_t>(cause), .eip = region, .code = t->code});
+  cache_.discard(*t, DropReason::MadeAnew);
 }
 
 }  // namespace chrysalis::fw

@@ -9,6 +9,11 @@
 
 namespace chrysalis::fw {
 
+/// How gear 1 translates under the mailbox's options.
+translator::QuickOptions quick_options(const Mailbox& mailbox);
+/// Where the stubs are to which translations lead: a CodeLayout::Resolve.
+uint64_t resolve_target(void*, translator::Target kind, int64_t);
+
 class Gears {
  public:
   Gears(GuestCode& code, BlockCache& blocks, const Mailbox& mailbox);
@@ -55,6 +60,8 @@ class Gears {
     uint32_t region, instruction, address;
   };
 
+  /// Makes the translation of `gear` at `eip`. Null: see translate().
+  Translation* make(uint32_t eip, unsigned gear);
   Translation* translate_block(uint32_t eip);
   Translation* translate_region(uint32_t eip, unsigned gear);
   bool adapts() const { return (options_.switches & kSwitchAdaptation) != 0; }

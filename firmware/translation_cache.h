@@ -15,6 +15,7 @@
 
 #include "firmware/abi.h"
 #include "firmware/code_stubs.h"
+#include "firmware/notice.h"
 #include "firmware/source.h"
 #include "translator/compile.h"
 
@@ -166,7 +167,7 @@ class TranslationCache final : public CodeOwner {
   void enter_jump(Translation& target);
 
   /// It must not be executed any more, whatever becomes of its source.
-  void discard(Translation& t);
+  void discard(Translation& t, DropReason reason);
   void written(CodeHolder& holder, const CodeWrite& write) override;
   /// A translation that checks its source has trapped at its entry. True: its source has changed, and it is not active any more.
   bool recheck(Translation& t);

@@ -9,6 +9,7 @@
 #include "hw/data_side.h"
 #include "hw/engine_bus.h"
 #include "hw/fetch_side.h"
+#include "hw/observer.h"
 #include "hw/parameters.h"
 #include "hw/surroundings.h"
 #include "hw/types.h"
@@ -56,6 +57,9 @@ class Engine final : private EngineHooks {
   /// Makes run() return at its next synchronisation. May be called from anywhere, a signal handler too.
   void stop() { stop_requested_ = true; }
 
+  /// Tells `observer` of every molecule from now on; null: nobody. Not while running.
+  void observe(Observer* observer);
+
   ModelCore& core() { return core_; }
   const ModelCore& core() const { return core_; }
 
@@ -91,6 +95,11 @@ class Engine final : private EngineHooks {
   uint64_t atoms() override { return atom_count(); }
 
   class FetchPath;
+
+  /// run(), compiled once for each of its two users: those who watch, and those who pay nothing for it.
+  template <bool kObserved> RunEnd loop(const RunLimits& limits);
+  void begin_observation(const Decoded& molecule, Cycle now);
+  void end_observation(const Decoded& molecule, Cycle issued, Cycle done, const Decoded& next, isa::Cause event, unsigned instructions);
 
   // A molecule's way, in order. Those that take and return a cycle are told the time and move it on.
   Cycle fetch(Decoded& molecule, Cycle now);
@@ -159,6 +168,10 @@ class Engine final : private EngineHooks {
   unsigned release_count_ = 0;         ///< stores that the molecule's commit releases
   unsigned gated_before_ = 0;          ///< gated stores when the molecule began
   Statistics statistics_;
+
+  // Of the molecule under way, for the observer.
+  Observer* observer_ = nullptr;
+  Observation observation_;
 };
 
 }  // namespace chrysalis::hw

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hw/account.h"
+#include "hw/observer.h"
 #include "hw/parameters.h"
 #include "isa-host/physical_memory.h"
 
@@ -70,6 +71,9 @@ class Platform {
   void set_service(Service service);
   /// Cycles of molecules at host addresses [begin, end) are accounted to `mode`; a later call wins.
   void set_mode(uint64_t begin, uint64_t end, Mode mode);
+
+  /// Tells `observer` of every molecule from now on; null: nobody. Costs nothing while nobody listens. Not within run().
+  void observe(Observer* observer);
 
   void reset();
   /// Runs from where the last run ended until a limit, the service handler or stop() ends it. Between calls

@@ -45,6 +45,11 @@ class CycleEngine final : public Engine {
   fw::Mailbox& mailbox() override { return mailbox_in(platform_.memory()); }
   std::span<uint8_t> concealed() override { return {platform_.memory().ram(fw::kConcealedBase, fw::kConcealedSize), fw::kConcealedSize}; }
 
+  bool observe(hw::Observer* observer) override {
+    platform_.observe(observer);
+    return true;
+  }
+
   StopReason run(const Limits& limits, const ServiceHandler& service, const std::atomic<bool>& interrupt) override {
     service_ = &service;
     while (!interrupt) {
@@ -59,10 +64,27 @@ class CycleEngine final : public Engine {
   uint64_t cycles() const override { return platform_.cycles(); }
   uint64_t instructions() const override { return platform_.instructions(); }
 
+  std::optional<GearMix> gear_mix() const override {
+    const hw::Account& account = platform_.account();
+    GearMix mix{{0, account[hw::Mode::Translated1].instructions, account[hw::Mode::Translated2].instructions,
+                 account[hw::Mode::Translated3].instructions}};
+    mix.instructions[0] = instructions() - mix.instructions[1] - mix.instructions[2] - mix.instructions[3];
+    return mix;
+  }
+
   void collect(Statistics& statistics) const override {
     for (const hw::Statistic& s : platform_.statistics())
       if (!statistics.find(s.name)) statistics.add(s.name, s.unit, s.description, s.value);
     const hw::Account& account = platform_.account();
+    for (unsigned mode = 0; mode < hw::kModes; ++mode) {
+      const hw::ModeAccount& part = account.mode[mode];
+      uint64_t cycles = 0;
+      for (const uint64_t charged : part.cycles) cycles += charged;
+      if (part.instructions != 0)
+        statistics.add(fmt::format("guest.ipc.{}", hw::kModeName[mode]), "Ratio",
+                       fmt::format("x86 instructions per host cycle of the mode: {}", hw::kModeMeaning[mode]),
+                       static_cast<double>(part.instructions) / static_cast<double>(cycles));
+    }
     for (unsigned mode = 0; mode < hw::kModes; ++mode)
       for (unsigned charge = 0; charge < hw::kCharges; ++charge)
         statistics.add(fmt::format("account.{}.{}", hw::kModeName[mode], hw::kChargeName[charge]), "Cycle",

@@ -9,6 +9,7 @@
 #include "sim/error.h"
 #include "sim/interrupt.h"
 #include "sim/linux/process.h"
+#include "sim/observe/concealed_view.h"
 #include "sim/progress.h"
 #include "x86-frontend/decoded.h"
 
@@ -43,6 +44,38 @@ std::string diagnostic_text(Engine& engine) {
   return std::string(reinterpret_cast<const char*>(concealed.data()) + offset, length);
 }
 
+/// Tells all observers of a run what one is told.
+class Audience final : hw::Observer {
+ public:
+  Audience(const std::vector<RunObserver*>& observers, Engine& engine, const isa::MachineModel& machine)
+      : observers_(observers), engine_(engine) {
+    if (observers_.empty()) return;
+    for (RunObserver* observer : observers_) observer->begin(engine, machine);
+    if (!engine_.observe(this)) throw UserError("watching a run needs --fidelity cycle and --firmware core");
+  }
+  ~Audience() { engine_.observe(nullptr); }
+  Audience(const Audience&) = delete;
+  Audience& operator=(const Audience&) = delete;
+
+  /// Mailbox::argument[0] points to a fw::Notice.
+  void notice(const fw::Mailbox& mailbox, uint64_t cycle) {
+    if (observers_.empty()) return;
+    const fw::Notice notice = ConcealedView(engine_.concealed()).read<fw::Notice>(mailbox.argument[0]);
+    for (RunObserver* observer : observers_) observer->notice(notice, cycle);
+  }
+  void end(uint64_t cycle) {
+    for (RunObserver* observer : observers_) observer->end(cycle);
+  }
+
+ private:
+  void observe(const hw::Observation& observation) override {
+    for (RunObserver* observer : observers_) observer->molecule(observation);
+  }
+
+  const std::vector<RunObserver*>& observers_;
+  Engine& engine_;
+};
+
 }  // namespace
 
 RunResult run_program(const RunRequest& request) {
@@ -75,6 +108,7 @@ RunResult run_program(const RunRequest& request) {
   Process process(std::move(config));
   if (const auto problem = process.load(mailbox)) throw UserError(*problem);
 
+  Audience audience(request.observers, *engine, machine);
   RunResult result;
   uint64_t idle = 0;
   std::set<x86::Mnemonic> unsupported;
@@ -111,6 +145,9 @@ RunResult run_program(const RunRequest& request) {
         }
         return true;
       }
+      case fw::Service::Notice:
+        audience.notice(mailbox, cycle);
+        return true;
     }
     result.exit_code = kExitInternal;
     result.message = fmt::format("the firmware asked for service {}, which does not exist", static_cast<uint32_t>(kind));
@@ -125,10 +162,11 @@ RunResult run_program(const RunRequest& request) {
     if (progress.active()) slice.cycles = std::min(slice.cycles, engine->cycles() + kSlice);
     result.reason = engine->run(slice, service, interrupt.flag());
     if (result.reason != StopReason::Cycles || engine->cycles() >= request.limits.cycles) break;
-    progress.update(engine->cycles(), engine->instructions());
+    progress.update(engine->cycles(), engine->instructions(), engine->gear_mix());
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   progress.clear();
+  audience.end(engine->cycles());
 
   switch (result.reason) {
     case StopReason::Service: break;
@@ -156,6 +194,7 @@ RunResult run_program(const RunRequest& request) {
   result.statistics.add("sim.seconds", "Second", "time that the simulation took", seconds);
   result.statistics.add("sim.host_cycles_per_second", "Cycle/Second", "simulated host cycles per second",
                         seconds > 0 ? static_cast<double>(engine->cycles()) / seconds : 0.0);
+  if (request.at_end) request.at_end(result);
   return result;
 }
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/engine.h"
+#include "sim/observe/observer.h"
 
 namespace chrysalis::sim {
 
@@ -20,6 +21,8 @@ struct RunRequest {
   std::vector<std::string> environment;  ///< NAME=VALUE; nothing is inherited
   std::string sysroot;             ///< empty: the build machine's file system
   bool quiet = false;
+  std::vector<RunObserver*> observers;  ///< need Fidelity::Cycle and FirmwareForm::Core
+  std::function<void(const struct RunResult&)> at_end;  ///< called once the run has ended, while its machine is there
 };
 
 struct RunResult {
