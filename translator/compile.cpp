@@ -49,7 +49,7 @@ void append(std::span<const MachOp> ops, const Schedule& plan, CompiledRegion& o
   for (size_t m = 0; m < plan.molecules.size(); ++m) {
     const size_t begin = plan.molecules[m];
     const size_t end = m + 1 < plan.molecules.size() ? plan.molecules[m + 1] : plan.order.size();
-    out.molecules.push_back({static_cast<uint32_t>(out.atoms.size()), static_cast<uint8_t>(end - begin)});
+    out.molecules.push_back({static_cast<uint32_t>(out.atoms.size()), static_cast<uint8_t>(end - begin), plan.cycle[plan.order[begin]]});
     for (size_t i = begin; i < end; ++i) {
       const MachOp& op = ops[plan.order[i]];
       if (op.target_kind != Target::None) {

@@ -10,6 +10,7 @@
 #include "tests/translator/legality.h"
 #include "tests/translator/machines.h"
 #include "tests/translator/random_region.h"
+#include "translator/check/check.h"
 #include "translator/compile.h"
 #include "translator/ir/text.h"
 #include "translator/layout.h"
@@ -83,6 +84,9 @@ class Fuzz {
   void attempt(const translator::CompileOptions& options, translator::Region region) {
     translator::CompiledRegion compiled;
     stats = translator::compile(region, machine_, options, compiled);
+    const auto findings = translator::checking::check(region, machine_, compiled);
+    ASSERT_TRUE(findings.empty()) << "seed " << seed_ << "\n" << translator::checking::report(findings, compiled) << ir::text(region.code)
+                                  << maps_text(region) << translator::checking::listing(compiled);
     const ir::Op last = region.code.insts.back().op;
     const bool calls = last == ir::Op::Call || last == ir::Op::CallInd;
     translator::CodeLayout layout;
@@ -99,16 +103,21 @@ class Fuzz {
     if (testing::Test::HasFailure()) FAIL() << "seed " << seed_ << "\n" << describe(layout);
   }
 
+  static std::string maps_text(const translator::Region& region) {
+    std::string out;
+    for (size_t m = 0; m < region.maps.size(); ++m) {
+      out += "  map " + std::to_string(m) + ":";
+      for (const translator::Binding& binding : region.map(m)) {
+        out += " r" + std::to_string(binding.reg) + "=v" + std::to_string(binding.value);
+      }
+      out += "\n";
+    }
+    return out;
+  }
+
   std::string describe(const translator::CodeLayout& layout) const {
     const translator::Region& region = random_.region;
-    std::string code = ir::text(region.code);
-    for (size_t m = 0; m < region.maps.size(); ++m) {
-      code += "  map " + std::to_string(m) + ":";
-      for (const translator::Binding& binding : region.map(m)) {
-        code += " r" + std::to_string(binding.reg) + "=v" + std::to_string(binding.value);
-      }
-      code += "\n";
-    }
+    std::string code = ir::text(region.code) + maps_text(region);
     layout.for_each_molecule([&](uint64_t at, const isa::Atom* atoms, unsigned count) {
       isa::Molecule molecule;
       molecule.address = at;
