@@ -108,6 +108,8 @@ enum GearSwitch : uint32_t {
   kSwitchAdaptation = 16,      ///< translations learn from events
   kSwitchFollowCalls = 32,     ///< gear 3 goes into calls, returns and indirect jumps
   kSwitchBlocks = 64,          ///< regions end at the first branch
+  kSwitchNoShadow = 1u << 30,  ///< code that needs no shadow registers and gated stores: a commit before every instruction that may fault
+  kSwitchCheck = 1u << 31,     ///< the hosted form proves every translation (translator/check); the core form does not look at it
 };
 
 /// What the interpreters keep next to the guest's registers, so that one base register and short offsets

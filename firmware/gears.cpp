@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "firmware/check.h"
 #include "firmware/code_stubs.h"
 #include "firmware/counters.h"
 
@@ -122,6 +123,7 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   options.first_exit = place.first_exit;
   options.pass_stores = (options_.switches & kSwitchPassStores) != 0;
   const translator::CompileStats stats = translator::compile(region, machine_, options, compiled_);
+  if ((options_.switches & kSwitchCheck) != 0) check_translation(region, machine_, compiled_, place.first_exit);
 
   exits_.clear();
   sites_.clear();

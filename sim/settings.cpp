@@ -67,6 +67,8 @@ const std::vector<Row>& rows() {
        .flag = &Settings::adaptation},
       {.name = "firmware.follow_calls", .unit = "", .help = "gear 3 goes into calls and back, and where indirect jumps mostly go",
        .flag = &Settings::follow_calls},
+      {.name = "firmware.check", .unit = "", .help = "hosted form: every translation of gears 2 and 3 is proved by the schedule checker; in debug builds the default",
+       .flag = &Settings::check},
       {.name = "sim.quantum", .unit = "cycles",
        .help = "longest burst of temporally decoupled execution; no result depends on it",
        .number = &Settings::quantum, .low = 1, .high = 1'000'000'000},

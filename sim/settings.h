@@ -19,6 +19,11 @@ struct Settings {
   uint64_t region_instructions = 200, unroll_instructions = 48;
   std::string eviction = "fifo";
   bool chaining = true, eviction_stress = false, pass_stores = true, adaptation = true, follow_calls = true;
+#if defined(CHRYSALIS_VERIFY_PASSES)
+  bool check = true;
+#else
+  bool check = false;
+#endif
   std::string region = "superblock", profiling = "sampling";
   uint64_t quantum = 100'000;
   uint64_t seed = 1;

@@ -585,7 +585,7 @@ class Generator {
     if (return_stack_ && inst.aux == static_cast<uint8_t>(ir::ExitKind::Call)) push_return(region_.next_eip);
     emit_commit(isa::Op::Commit);
     MachOp& commit = out_.ops.back();
-    if (target != region_.eip) {  // GPC holds the entry's address already
+    if (target != region_.eip || !region_.keeps_pc()) {  // otherwise GPC holds the address already
       commit.mode = isa::Mode::Long;
       commit.imm = target;
     }
@@ -641,6 +641,10 @@ class Generator {
         CHRYSALIS_ASSERT(is_const(inst.src[0]), inst.guest);
         op.op = isa::Op::Commit;
         op.count = static_cast<uint16_t>(constant(inst.src[0]));
+        if (const uint32_t eip = region_.maps[static_cast<size_t>(point_)].eip; eip != Region::kNoAddress) {
+          op.mode = isa::Mode::Long;
+          op.imm = eip;
+        }
         emit_exit(op);
         return;
       case ir::IntrinsicId::Rollback: op.op = isa::Op::Rollback; break;

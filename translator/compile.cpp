@@ -70,7 +70,7 @@ void close_stub(const Region& region, const MachOp& exit, ExitStub& stub) {
     commit.op = exit.target_kind == Target::GuestExit ? isa::Op::Commit : isa::Op::CommitPc;
     commit.count = region.maps[static_cast<size_t>(exit.point)].completed;
     if (exit.target_kind == Target::GuestIndirect) commit.a = isa::kGuestEip;
-    if (exit.target_kind == Target::GuestExit && exit.target != region.eip) {
+    if (exit.target_kind == Target::GuestExit && (exit.target != region.eip || !region.keeps_pc())) {
       commit.mode = isa::Mode::Long;
       commit.imm = exit.target;
     }

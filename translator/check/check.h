@@ -30,6 +30,7 @@ namespace chrysalis::translator::checking {
   RULE(Order, "order", "accesses that may overlap, one of them a store, keep their order, but for loads under protection")         \
   RULE(Alias, "alias", "the entry of a load that passed a store, or stands for a deleted one, is live at the store, and the store checks it") \
   RULE(Check, "check", "a store checks no entry without need, and none that the region has not filled")                           \
+  RULE(Precise, "precise", "where nothing is taken back, a commit stands directly before each instruction that may fault, and accesses keep their order") \
   RULE(Buffer, "buffer", "between two commits there are no more guest stores than the store buffer holds")                         \
   RULE(Link, "link", "a link stub gives the target and the number of its exit, and changes nothing else")
 

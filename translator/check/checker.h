@@ -110,6 +110,7 @@ class Checker {
   void check_keep(uint32_t keep);
   void check_masks();
   void check_buffer();
+  void check_precise();
   bool overlap(const Access& a, const Access& b) const;
   bool is_safe(const Access& load, const Event& exit) const;
   /// The load that entry `entry` watches when the stores of molecule `m` are checked.

@@ -56,6 +56,7 @@ void Checker::check_order() {
   }
   check_masks();
   check_buffer();
+  if (region_.precise) check_precise();
 }
 
 /// `earlier` comes first in the region.
@@ -184,6 +185,34 @@ bool Checker::is_safe(const Access& load, const Event& exit) const {
     if (!other.guest && other.inst < exit.inst && other.address.base == load.address.base && is_near(other)) return true;
   }
   return false;
+}
+
+/// Orders that need no hardware (docs: Smith and Nair): registers are written in any order, but at an access the last commit is
+/// the instruction's own beginning, so that its map is the checkpoint; and memory is not reordered.
+void Checker::check_precise() {
+  uint64_t completed = 0;
+  size_t next = 0;
+  for (uint32_t i = 0; i < region_.code.insts.size(); ++i) {
+    const ir::Inst& op = inst(i);
+    while (next < events_.size() && events_[next].inst < i) ++next;
+    if (op.op == ir::Op::Intrinsic && op.imm == static_cast<int64_t>(ir::IntrinsicId::Commit)) {
+      completed += terms_.constant_of(value(op.src[0]));
+      continue;
+    }
+    if ((ir::effects(op) & ir::kMayFault) == 0 || op.guest == completed) continue;
+    const Access* const access = access_of(i);
+    const uint32_t at = access != nullptr ? access->molecule : next < events_.size() ? events_[next].molecule : Finding::kNone;
+    findings_.push_back({Rule::Precise, at, access != nullptr ? access->atom : Finding::kNone,
+                         describe(i) + " of guest instruction " + std::to_string(op.guest) + " may fault, and the last commit completes only " + std::to_string(completed)});
+  }
+  for (size_t i = 0; i < accesses_.size(); ++i) {
+    for (size_t j = i + 1; j < accesses_.size(); ++j) {
+      const Access &earlier = accesses_[i], &later = accesses_[j];
+      if (!earlier.guest || !later.guest || earlier.molecule == kNever || later.molecule == kNever) continue;
+      if (!earlier.is_store() && !later.is_store()) continue;
+      if (later.molecule < earlier.molecule) report(Rule::Precise, later, describe(later) + " is made before " + describe(earlier));
+    }
+  }
 }
 
 void Checker::check_buffer() {

@@ -382,6 +382,10 @@ void Checker::commit(const At& at, const State& before, State& next, const Event
     report(Rule::Commit, at, "its guest PC comes from a register");
   } else {
     if (atom.mode == isa::Mode::Long) next.gpc = static_cast<uint32_t>(atom.imm);
+    const uint32_t eip = region_.maps[static_cast<size_t>(event.point)].eip;
+    if (!exit && eip != Region::kNoAddress && next.gpc != eip) {
+      report(Rule::Commit, at, "it leaves guest PC " + terms_.text(terms_.constant(next.gpc)) + ", not " + terms_.text(terms_.constant(eip)));
+    }
     if (exit && next.gpc != static_cast<uint32_t>(op.imm)) {
       report(Rule::Commit, at, "it leaves guest PC " + terms_.text(terms_.constant(next.gpc)) + ", not " + terms_.text(terms_.constant(static_cast<uint32_t>(op.imm))));
     }
