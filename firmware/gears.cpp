@@ -64,13 +64,24 @@ Gears::Gears(GuestCode& code, BlockCache& blocks, const Mailbox& mailbox)
       max_gear_(mailbox.max_gear),
       cache_(code, (mailbox.gears.switches & kSwitchFifo) != 0 ? Eviction::Fifo : Eviction::Flush,
              (mailbox.gears.switches & kSwitchChaining) != 0),
-      former_(code, blocks, cache_, adaptation_, mailbox.gears),
+      former_(code, blocks, cache_, adaptation_, mailbox.gears, mailbox.machine.store_buffer_entries),
       quick_(mailbox.machine, quick_options(mailbox)),
       chains_counted_blocks_(chains_counted_blocks(mailbox)) {}
 
 Translation* Gears::translate(uint32_t eip) {
   stress();
   return options_.first_gear == 1 ? translate_block(eip) : translate_region(eip, 2);
+}
+
+/// Whether a commit has to stand before the instruction at `eip`: gear 1 commits only at a block's end.
+bool Gears::needs_commit(uint32_t eip) {
+  if ((options_.switches & kSwitchNoShadow) == 0) return false;
+  FetchFault fault;
+  if (!code_.fetch(eip, fetched_, fault)) return true;
+  for (const ir::Inst& inst : code_.lifted().insts) {
+    if ((ir::effects(inst) & ir::kMayFault) != 0) return true;
+  }
+  return false;
 }
 
 /// Gear 1: a basic block.
@@ -82,6 +93,7 @@ Translation* Gears::translate_block(uint32_t eip) {
   const uint32_t longest = std::min(options_.max_instructions, adaptation_.limit(eip));
   for (Step step = Step::Continue; step == Step::Continue && quick_.instructions() < longest;) {
     FetchFault fault;
+    if (quick_.instructions() != 0 && needs_commit(at)) break;
     if (adaptation_.care(at) == Care::Isolated || !code_.fetch(at, fetched_, fault, quick_.code()) || fetched_.unsupported) break;
     if (!spans_.add(at, fetched_)) break;
     step = quick_.add(at + fetched_.length);
@@ -189,8 +201,11 @@ void Gears::consider(uint32_t eip, bool sampled) {
 void Gears::fault(isa::Cause cause, uint32_t eip, uint64_t host, uint32_t address) {
   count(Counter::TranslationFaults);
   count(counter_of(cause));
-  Translation* const t = cache_.find(eip);
+  Translation* t = cache_.find(eip);
+  // One that commits on the way leaves the address of its last commit.
+  if (t == nullptr || !t->holds(host)) t = cache_.holding(host);
   if (t == nullptr) return;
+  eip = t->eip;
   ++t->faults;
   const uint32_t instruction = cache_.instruction_at(*t, host);
   switch (cause) {

@@ -45,6 +45,7 @@ class Gears {
   };
 
   void stress();
+  bool needs_commit(uint32_t eip);
   Translation* translate_block(uint32_t eip);
   Translation* translate_region(uint32_t eip, unsigned gear);
   void misspeculated();

@@ -82,6 +82,15 @@ Translation* TranslationCache::find(uint32_t eip) {
   return nullptr;
 }
 
+Translation* TranslationCache::holding(uint64_t host) {
+  for (unsigned i = 0; i < kBuckets; ++i) {
+    for (Translation* t = buckets_[i]; t != nullptr; t = t->next_in_bucket) {
+      if (t->holds(host)) return t;
+    }
+  }
+  return nullptr;
+}
+
 // -- room ------------------------------------------------------------------------------------------------------
 
 void TranslationCache::drop_oldest(Area& area) {

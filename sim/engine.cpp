@@ -44,7 +44,8 @@ void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, const isa::Mac
   mailbox.gears.switches = on(settings.chaining, fw::kSwitchChaining) | on(settings.eviction == "fifo", fw::kSwitchFifo) |
                            on(settings.eviction_stress, fw::kSwitchEvictionStress) | on(settings.pass_stores, fw::kSwitchPassStores) |
                            on(settings.adaptation, fw::kSwitchAdaptation) | on(settings.follow_calls, fw::kSwitchFollowCalls) |
-                           on(settings.region == "block", fw::kSwitchBlocks) | on(settings.check, fw::kSwitchCheck);
+                           on(settings.region == "block", fw::kSwitchBlocks) | on(settings.check, fw::kSwitchCheck) |
+                           on(!settings.shadow, fw::kSwitchNoShadow);
   mailbox.tsc_scale = uint64_t{1} << 32;  // the guest's TSC counts host cycles
 }
 

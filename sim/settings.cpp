@@ -67,6 +67,8 @@ const std::vector<Row>& rows() {
        .flag = &Settings::adaptation},
       {.name = "firmware.follow_calls", .unit = "", .help = "gear 3 goes into calls and back, and where indirect jumps mostly go",
        .flag = &Settings::follow_calls},
+      {.name = "firmware.shadow", .unit = "", .help = "translations rely on shadow registers and gated stores; if not, they commit before each instruction that may fault, and memory is accessed in order",
+       .flag = &Settings::shadow},
       {.name = "firmware.check", .unit = "", .help = "hosted form: every translation of gears 2 and 3 is proved by the schedule checker; in debug builds the default",
        .flag = &Settings::check},
       {.name = "sim.quantum", .unit = "cycles",

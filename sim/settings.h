@@ -18,7 +18,7 @@ struct Settings {
   uint64_t first_gear = 1, sample_period = 10'000;
   uint64_t region_instructions = 200, unroll_instructions = 48;
   std::string eviction = "fifo";
-  bool chaining = true, eviction_stress = false, pass_stores = true, adaptation = true, follow_calls = true;
+  bool chaining = true, eviction_stress = false, pass_stores = true, adaptation = true, follow_calls = true, shadow = true;
 #if defined(CHRYSALIS_VERIFY_PASSES)
   bool check = true;
 #else

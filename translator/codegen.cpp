@@ -383,6 +383,8 @@ class Generator {
     if (is_const(base)) {
       offset = static_cast<int64_t>(static_cast<uint64_t>(offset) + static_cast<uint64_t>(constant(base)));
       base = kNoValue;
+      // Of guest addresses only 32 bits count: one name for each.
+      if (ir::info(inst.op).effects & ir::kGuest) offset = sign_extend(offset, 32);
     }
     op.base = base;
     op.offset = offset;

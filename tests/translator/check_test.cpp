@@ -9,6 +9,7 @@
 #include "tests/translator/machines.h"
 #include "tests/translator/random_region.h"
 #include "translator/check/check.h"
+#include "translator/ir/intrinsics.h"
 #include "translator/ir/text.h"
 #include "translator/regalloc.h"
 
@@ -442,6 +443,92 @@ TEST_P(Mutations, AreRefusedByTheirRule) {
     }
   }
   EXPECT_GE(applied, 20u) << "the mutation hardly ever applies";
+}
+
+/// A region of guest code, written operation by operation.
+struct Guest {
+  translator::Region region;
+  Guest() {
+    region.allocatable = 0xfff'fffful & ~(uint64_t{1} << 8);
+    region.faults_roll_back = true;
+    for (uint8_t reg = 0; reg < 8; ++reg) region.entry.push_back({region.code.new_value(), reg});
+  }
+  ir::Inst& add(ir::Op op, unsigned guest, std::initializer_list<ir::ValueId> sources, int64_t imm = 0) {
+    ir::Inst inst;
+    inst.op = op;
+    inst.guest = static_cast<uint16_t>(guest);
+    inst.imm = imm;
+    std::copy(sources.begin(), sources.end(), inst.src);
+    region.code.insts.push_back(inst);
+    return region.code.insts.back();
+  }
+  ir::ValueId value(ir::Op op, unsigned guest, std::initializer_list<ir::ValueId> sources, int64_t imm = 0) {
+    ir::Inst& inst = add(op, guest, sources, imm);
+    inst.width = op == ir::Op::Const ? 64 : 32;
+    return inst.value = region.code.new_value();
+  }
+  void commit(unsigned guest, unsigned count, uint32_t eip) {
+    const ir::ValueId number = value(ir::Op::Const, guest, {}, count);
+    add(ir::Op::Intrinsic, guest, {number}, static_cast<int64_t>(ir::IntrinsicId::Commit));
+    region.add_map(region.entry);
+    region.maps.back().eip = eip;
+  }
+  void exit(unsigned guest, unsigned completed, ir::ValueId eax) {
+    add(ir::Op::Exit, guest, {}, 0x2000);
+    region.add_map(std::vector<translator::Binding>{{eax, 0}});
+    region.maps.back().completed = static_cast<uint16_t>(completed);
+  }
+  std::vector<Finding> check(const std::function<void(translator::Region&, CompiledRegion&)>& change = {}) {
+    const isa::MachineDescription machine = denver_like();
+    CompiledRegion compiled;
+    translator::compile(region, machine, {}, compiled);
+    if (change) change(region, compiled);
+    return translator::checking::check(region, machine, compiled);
+  }
+};
+
+Rules rules_of(const std::vector<Finding>& findings) {
+  Rules out;
+  for (const Finding& finding : findings) out.insert(finding.rule);
+  return out;
+}
+
+// One absolute address has two constants: 32 bits extended with zeros, and with its sign.
+TEST(Checker, AbsoluteAddressesOfBothSignsMeet) {
+  Guest g;
+  const ir::ValueId high = g.value(ir::Op::Const, 0, {}, 0xfffffff0), low = g.value(ir::Op::Const, 0, {}, 0);
+  g.add(ir::Op::Store, 0, {high, 1}).width = 32;
+  const ir::ValueId loaded = g.value(ir::Op::Load, 1, {low}, -16);
+  g.exit(1, 2, loaded);
+  EXPECT_EQ(rules_of(g.check()), Rules{});
+}
+
+TEST(Checker, CommitsStandBeforeWhatMayFault) {
+  Guest g;
+  g.region.precise = true;
+  g.region.in_order = {1, 1, 1};
+  g.add(ir::Op::Store, 0, {1, 2}).width = 32;
+  g.commit(1, 1, 0x1002);
+  const ir::ValueId loaded = g.value(ir::Op::Load, 1, {3});
+  g.exit(2, 2, loaded);
+  Guest without = g;
+  EXPECT_EQ(rules_of(g.check()), Rules{});
+  // The same without its commit.
+  auto& insts = without.region.code.insts;
+  insts.erase(insts.begin() + 1, insts.begin() + 3);
+  without.region.maps.erase(without.region.maps.begin());
+  without.region.maps.back().completed = 3;
+  EXPECT_EQ(rules_of(without.check()), Rules{Rule::Precise});
+}
+
+TEST(Checker, CommitsLeaveTheirGuestPc) {
+  Guest g;
+  g.add(ir::Op::Store, 0, {1, 2}).width = 32;
+  g.commit(1, 1, 0x1002);
+  g.add(ir::Op::Store, 1, {2, 2}).width = 32;
+  g.exit(2, 2, 0);
+  EXPECT_EQ(rules_of(g.check()), Rules{});
+  EXPECT_EQ(rules_of(g.check([](translator::Region& region, CompiledRegion&) { region.maps[0].eip = 0x1004; })), Rules{Rule::Commit});
 }
 
 INSTANTIATE_TEST_SUITE_P(Checker, Mutations, testing::ValuesIn(mutations()), [](const auto& info) { return info.param.name; });

@@ -87,6 +87,7 @@ class Example {
     if (word == "compile") machine_ = trimmed(rest);
     else if (word == "order") orders_.push_back(trimmed(rest));
     else if (word == "precise") precise_ = true;
+    else if (word == "stores") most_stores_ = static_cast<unsigned>(std::stoul(rest));
     else throw std::runtime_error(path_ + ": unknown command " + word);
   }
 
@@ -95,6 +96,7 @@ class Example {
     GuestRegionBuilder::Commits commits;
     commits.record_rmaps = true;
     commits.before_faults = precise_;
+    commits.most_stores = most_stores_;
     GuestRegionBuilder builder(region_, kContext, commits);
     builder.begin(kCode);
     uint32_t eip = kCode;
@@ -142,7 +144,9 @@ class Example {
   }
 
   std::string compile() {
-    const isa::MachineModel machine = isa::load_machine(machine_);
+    isa::MachineModel machine = isa::load_machine(machine_);
+    if (most_stores_ != ~0u) machine.core.store_buffer_entries = static_cast<uint16_t>(most_stores_);
+    if (precise_) region_.in_order.assign(names_.size(), 1);
     translator::CompiledRegion compiled;
     translator::Region region = region_;
     translator::compile(region, machine.core, {}, compiled);
@@ -164,6 +168,7 @@ class Example {
   const std::string path_;
   std::string input_, machine_;
   bool precise_ = false;
+  unsigned most_stores_ = ~0u;
   std::vector<std::string> orders_, names_;
   std::vector<Instruction> instructions_;
   translator::Region region_;
