@@ -71,6 +71,12 @@ const std::vector<Row>& rows() {
        .flag = &Settings::shadow},
       {.name = "firmware.check", .unit = "", .help = "hosted form: every translation of gears 2 and 3 is proved by the schedule checker; in debug builds the default",
        .flag = &Settings::check},
+#define TRANSLATOR_PASS(pass, text, call, usual, does) \
+  {.name = "firmware.passes." text, .unit = "", .help = "gears 2 and 3: " does, .flag = &Settings::pass_##pass},
+#define TRANSLATOR_STEP(pass, text, usual, does) TRANSLATOR_PASS(pass, text, , usual, does)
+#include "translator/passes/passes.def"
+#undef TRANSLATOR_PASS
+#undef TRANSLATOR_STEP
       {.name = "sim.quantum", .unit = "cycles",
        .help = "longest burst of temporally decoupled execution; no result depends on it",
        .number = &Settings::quantum, .low = 1, .high = 1'000'000'000},

@@ -25,6 +25,11 @@ struct Settings {
   bool check = false;
 #endif
   std::string region = "superblock", profiling = "sampling";
+#define TRANSLATOR_PASS(name, text, call, usual, does) bool pass_##name = usual != 0;
+#define TRANSLATOR_STEP(name, text, usual, does) bool pass_##name = usual != 0;
+#include "translator/passes/passes.def"
+#undef TRANSLATOR_PASS
+#undef TRANSLATOR_STEP
   uint64_t quantum = 100'000;
   uint64_t seed = 1;
   uint64_t guest_ram_mib = 512;

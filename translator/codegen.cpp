@@ -552,7 +552,7 @@ class Generator {
   void emit_commit(isa::Op atom) {
     MachOp op;
     op.op = atom;
-    op.count = region_.maps[static_cast<size_t>(point_)].completed;
+    op.count = static_cast<uint16_t>(region_.newly_completed(static_cast<size_t>(point_)));
     op.hoist_limit = kNeverHoist;
     if (atom == isa::Op::CommitPc) op.a = isa::kGuestEip;
     emit(op).point = point_;

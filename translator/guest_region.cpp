@@ -125,7 +125,7 @@ void GuestRegionBuilder::add_map(unsigned completed, bool likely, ValueId target
   for (unsigned i = 0; i < kRegisters; ++i) bindings[count++] = {current_[i], host_register(i)};
   if (target != kNoValue) bindings[count++] = {target, isa::kGuestEip};
   region_.add_map(std::span<const Binding>(bindings, count));
-  region_.maps.back().completed = static_cast<uint16_t>(completed - committed_);
+  region_.maps.back().completed = static_cast<uint16_t>(completed);
   region_.maps.back().likely = likely;
 }
 
@@ -148,7 +148,7 @@ void GuestRegionBuilder::commit(uint32_t eip) {
   inst.imm = static_cast<int64_t>(ir::IntrinsicId::Commit);
   inst.src[0] = emit_const(count_ - committed_);
   emit(inst);
-  add_map(committed_, false);
+  add_map(count_, false);
   region_.maps.back().eip = eip;
   committed_ = count_;
   stores_ = 0;

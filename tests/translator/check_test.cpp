@@ -472,6 +472,7 @@ struct Guest {
     add(ir::Op::Intrinsic, guest, {number}, static_cast<int64_t>(ir::IntrinsicId::Commit));
     region.add_map(region.entry);
     region.maps.back().eip = eip;
+    region.maps.back().completed = static_cast<uint16_t>(guest);
   }
   void exit(unsigned guest, unsigned completed, ir::ValueId eax) {
     add(ir::Op::Exit, guest, {}, 0x2000);
@@ -510,14 +511,13 @@ TEST(Checker, CommitsStandBeforeWhatMayFault) {
   g.add(ir::Op::Store, 0, {1, 2}).width = 32;
   g.commit(1, 1, 0x1002);
   const ir::ValueId loaded = g.value(ir::Op::Load, 1, {3});
-  g.exit(2, 2, loaded);
+  g.exit(2, 3, loaded);
   Guest without = g;
   EXPECT_EQ(rules_of(g.check()), Rules{});
   // The same without its commit.
   auto& insts = without.region.code.insts;
   insts.erase(insts.begin() + 1, insts.begin() + 3);
   without.region.maps.erase(without.region.maps.begin());
-  without.region.maps.back().completed = 3;
   EXPECT_EQ(rules_of(without.check()), Rules{Rule::Precise});
 }
 
@@ -526,7 +526,7 @@ TEST(Checker, CommitsLeaveTheirGuestPc) {
   g.add(ir::Op::Store, 0, {1, 2}).width = 32;
   g.commit(1, 1, 0x1002);
   g.add(ir::Op::Store, 1, {2, 2}).width = 32;
-  g.exit(2, 2, 0);
+  g.exit(2, 3, 0);
   EXPECT_EQ(rules_of(g.check()), Rules{});
   EXPECT_EQ(rules_of(g.check([](translator::Region& region, CompiledRegion&) { region.maps[0].eip = 0x1004; })), Rules{Rule::Commit});
 }

@@ -54,6 +54,7 @@ class Checker {
     std::map<int64_t, Term> slots;      ///< spilled values, by displacement
     std::array<Term, isa::kShadowedInt> shadow{};
     uint32_t gpc = Region::kNoAddress;  ///< what GPC holds, as far as it is known
+    uint64_t completed = 0;             ///< guest instructions that the commits so far have counted, of those with a guest PC
     int32_t committed = -1;             ///< point whose state was committed since the last operation of the region with an effect
   };
   /// One atom on the way through a molecule.

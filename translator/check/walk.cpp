@@ -368,7 +368,10 @@ void Checker::commit(const At& at, const State& before, State& next, const Event
   const isa::Atom& atom = *at.atom;
   const ir::Inst& op = inst(event.inst);
   const bool exit = ir::is_exit(op);
-  const uint64_t count = exit ? region_.maps[static_cast<size_t>(event.point)].completed : terms_.constant_of(value(op.src[0]));
+  const Region::Map& map = region_.maps[static_cast<size_t>(event.point)];
+  const uint64_t count = exit ? map.completed - before.completed : terms_.constant_of(value(op.src[0]));
+  if (!exit && map.eip != Region::kNoAddress) next.completed += count;
+  if (next.completed > before.completed && next.completed != map.completed) report(Rule::Commit, at, "its map says that " + std::to_string(map.completed) + " guest instructions are complete");
   if (atom.count != count) {
     report(Rule::Commit, at, "it counts " + std::to_string(atom.count) + " guest instructions, not " + std::to_string(count));
   }
@@ -382,7 +385,7 @@ void Checker::commit(const At& at, const State& before, State& next, const Event
     report(Rule::Commit, at, "its guest PC comes from a register");
   } else {
     if (atom.mode == isa::Mode::Long) next.gpc = static_cast<uint32_t>(atom.imm);
-    const uint32_t eip = region_.maps[static_cast<size_t>(event.point)].eip;
+    const uint32_t eip = map.eip;
     if (!exit && eip != Region::kNoAddress && next.gpc != eip) {
       report(Rule::Commit, at, "it leaves guest PC " + terms_.text(terms_.constant(next.gpc)) + ", not " + terms_.text(terms_.constant(eip)));
     }
