@@ -131,6 +131,8 @@ enum GearSwitch : uint32_t {
   kSwitchSelfCheck = 1 << 27,   ///< code that is often stored to is not protected: its translations check their source
   kSwitchStylised = 1 << 28,    ///< immediates and displacements that change are loaded when they are used
   kSwitchGroups = 1 << 29,      ///< translations of earlier contents are kept, for when those come back
+  kSwitchNoShadow = 1u << 30,  ///< code that needs no shadow registers and gated stores: a commit before every instruction that may fault
+  kSwitchCheck = 1u << 31,     ///< the hosted form proves every translation (translator/check); the core form does not look at it
 };
 
 /// What the interpreters keep next to the guest's registers, so that one base register and short offsets

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "firmware/check.h"
 #include "firmware/code_stubs.h"
 #include "firmware/counters.h"
 
@@ -70,7 +71,7 @@ Gears::Gears(GuestCode& code, BlockCache& blocks, const Mailbox& mailbox)
       blocks_(blocks),
       adaptation_(mailbox.gears.misspeculations),
       cache_(code, adaptation_, mailbox.gears),
-      former_(code, blocks, cache_, adaptation_, mailbox.gears),
+      former_(code, blocks, cache_, adaptation_, mailbox.gears, mailbox.machine.store_buffer_entries),
       quick_(mailbox.machine, quick_options(mailbox)),
       chains_counted_blocks_(chains_counted_blocks(mailbox)) {}
 
@@ -98,6 +99,17 @@ Translation* Gears::make(uint32_t eip, unsigned gear) {
   return made;
 }
 
+/// Whether a commit has to stand before the instruction at `eip`: gear 1 commits only at a block's end.
+bool Gears::needs_commit(uint32_t eip) {
+  if ((options_.switches & kSwitchNoShadow) == 0) return false;
+  FetchFault fault;
+  if (!code_.fetch(eip, fetched_, fault)) return true;
+  for (const ir::Inst& inst : code_.lifted().insts) {
+    if ((ir::effects(inst) & ir::kMayFault) != 0) return true;
+  }
+  return false;
+}
+
 /// Gear 1: a basic block.
 Translation* Gears::translate_block(uint32_t eip) {
   using Step = translator::QuickTranslator::Step;
@@ -108,6 +120,7 @@ Translation* Gears::translate_block(uint32_t eip) {
   const uint32_t longest = std::min(options_.max_instructions, adaptation_.limit(eip));
   for (Step step = Step::Continue; step == Step::Continue && quick_.instructions() < longest;) {
     FetchFault fault;
+    if (quick_.instructions() != 0 && needs_commit(at)) break;
     if (adaptation_.care(at) == Care::Isolated || !code_.fetch(at, fetched_, fault, quick_.code(), fetch_for(at, checks)) || fetched_.unsupported) break;
     if (fetched_.checked && !checks) {
       if (quick_.instructions() != 0) break;
@@ -163,6 +176,7 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
           .formed = {reinterpret_cast<uint64_t>(&region), reinterpret_cast<uint64_t>(&options), reinterpret_cast<uint64_t>(addresses.data()),
                      static_cast<uint32_t>(addresses.size()), sizeof region, sizeof options, sizeof(ir::Inst)}});
   const translator::CompileStats stats = translator::compile(region, machine_, options, compiled_);
+  if ((options_.switches & kSwitchCheck) != 0) check_translation(region, machine_, compiled_, place.first_exit);
 
   exits_.clear();
   sites_.clear();
@@ -289,8 +303,11 @@ bool Gears::before_step(uint32_t eip) {
 void Gears::fault(isa::Cause cause, uint32_t eip, uint64_t host, uint32_t address) {
   count(Counter::TranslationFaults);
   count(counter_of(kind_of(cause)));
-  Translation* const t = cache_.find(eip);
+  Translation* t = cache_.find(eip);
+  // One that commits on the way leaves the address of its last commit.
+  if (t == nullptr || !t->holds(host)) t = cache_.holding(host);
   if (t == nullptr) return;
+  eip = t->eip;
   note_fault(*t, kind_of(cause));
   const uint32_t instruction = cache_.instruction_at(*t, host, cause == isa::Cause::AliasFault || cause == isa::Cause::StoreBufferFull);
   switch (cause) {

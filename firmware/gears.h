@@ -62,6 +62,7 @@ class Gears {
 
   /// Makes the translation of `gear` at `eip`. Null: see translate().
   Translation* make(uint32_t eip, unsigned gear);
+  bool needs_commit(uint32_t eip);
   Translation* translate_block(uint32_t eip);
   Translation* translate_region(uint32_t eip, unsigned gear);
   bool adapts() const { return (options_.switches & kSwitchAdaptation) != 0; }

@@ -27,8 +27,9 @@ const ir::Inst* last_exit(const ir::Code& code) {
 }  // namespace
 
 RegionFormer::RegionFormer(GuestCode& code, BlockCache& blocks, TranslationCache& translations, const Adaptation& adaptation,
-                           const GearOptions& options)
-    : code_(code), blocks_(blocks), translations_(translations), adaptation_(adaptation), options_(options), builder_(region_, kMailboxAddress + offsetof(Mailbox, context)) {}
+                           const GearOptions& options, unsigned store_buffer_entries)
+    : code_(code), blocks_(blocks), translations_(translations), adaptation_(adaptation), options_(options),
+      builder_(region_, kMailboxAddress + offsetof(Mailbox, context), {store_buffer_entries, (options.switches & kSwitchNoShadow) != 0, false}) {}
 
 /// The profile goes on with what begins at `eip`, if it was counted.
 void RegionFormer::enter(uint32_t eip) {
@@ -194,6 +195,7 @@ unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
     at = next;
     if (side == Likely::Unknown) break;
   }
+  if (region_.precise) region_.in_order.assign(addresses_.size(), 1);
   if (!region_.in_order.empty()) region_.in_order.resize(addresses_.size(), 0);
   if (builder_.size() != 0) builder_.finish(at);
   return builder_.size();

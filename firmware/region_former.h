@@ -13,7 +13,7 @@ namespace chrysalis::fw {
 class RegionFormer {
  public:
   RegionFormer(GuestCode& code, BlockCache& blocks, TranslationCache& translations, const Adaptation& adaptation,
-               const GearOptions& options);
+               const GearOptions& options, unsigned store_buffer_entries);
 
   /// Forms the superblock at `eip`: along each branch's likely side, through jumps, until control would come back into it, the
   /// profile ends or is undecided, an instruction is met that a region cannot hold, or it is long enough. A loop to its entry is

@@ -86,6 +86,15 @@ Translation* TranslationCache::find(uint32_t eip) {
   return t != nullptr ? t : reactivate(eip);
 }
 
+Translation* TranslationCache::holding(uint64_t host) {
+  for (unsigned i = 0; i < kBuckets; ++i) {
+    for (Translation* t = buckets_[i]; t != nullptr; t = t->next_in_bucket) {
+      if (t->holds(host)) return t;
+    }
+  }
+  return nullptr;
+}
+
 // -- room ------------------------------------------------------------------------------------------------------
 
 /// By what is known of it: gear 1 counts how often it was left; of the other gears, samples and what leads there tell.

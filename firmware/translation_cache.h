@@ -113,6 +113,8 @@ class TranslationCache final : public CodeOwner {
 
   /// The translation at `eip` under the current page tables and key, or null.
   Translation* find(uint32_t eip);
+  /// The translation whose code holds host address `host`, or null. Slow.
+  Translation* holding(uint64_t host);
 
   /// Room for a translation of `gear`.
   struct Place {

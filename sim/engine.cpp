@@ -49,7 +49,8 @@ void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, const isa::Mac
                            on(!settings.smc_fine_grain, fw::kSwitchWholePages) |
                            on(!settings.smc_page, fw::kSwitchUnprotected) |
                            on(settings.smc_revalidate, fw::kSwitchRevalidate) | on(settings.smc_self_check, fw::kSwitchSelfCheck) |
-                           on(settings.smc_stylised, fw::kSwitchStylised) | on(settings.smc_groups, fw::kSwitchGroups);
+                           on(settings.smc_stylised, fw::kSwitchStylised) | on(settings.smc_groups, fw::kSwitchGroups) |
+                           on(settings.check, fw::kSwitchCheck) | on(!settings.shadow, fw::kSwitchNoShadow);
   mailbox.gears.eviction = settings.eviction == "flush"  ? fw::Eviction::Flush
                            : settings.eviction == "fifo" ? fw::Eviction::Fifo
                                                          : fw::Eviction::Generational;

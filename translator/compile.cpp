@@ -45,7 +45,7 @@ void append(std::span<const MachOp> ops, const Schedule& plan, CompiledRegion& o
   for (size_t m = 0; m < plan.molecules.size(); ++m) {
     const size_t begin = plan.molecules[m];
     const size_t end = m + 1 < plan.molecules.size() ? plan.molecules[m + 1] : plan.order.size();
-    out.molecules.push_back({static_cast<uint32_t>(out.atoms.size()), static_cast<uint8_t>(end - begin)});
+    out.molecules.push_back({static_cast<uint32_t>(out.atoms.size()), static_cast<uint8_t>(end - begin), plan.cycle[plan.order[begin]]});
     for (size_t i = begin; i < end; ++i) {
       const MachOp& op = ops[plan.order[i]];
       if (op.target_kind != Target::None) {
@@ -64,9 +64,9 @@ void close_stub(const Region& region, const MachOp& exit, ExitStub& stub) {
   if (exit.target_kind == Target::GuestExit || exit.target_kind == Target::GuestIndirect) {
     MachOp commit;
     commit.op = exit.target_kind == Target::GuestExit ? isa::Op::Commit : isa::Op::CommitPc;
-    commit.count = region.maps[static_cast<size_t>(exit.point)].completed;
+    commit.count = static_cast<uint16_t>(region.newly_completed(static_cast<size_t>(exit.point)));
     if (exit.target_kind == Target::GuestIndirect) commit.a = isa::kGuestEip;
-    if (exit.target_kind == Target::GuestExit && exit.target != region.eip) {
+    if (exit.target_kind == Target::GuestExit && (exit.target != region.eip || !region.keeps_pc())) {
       commit.mode = isa::Mode::Long;
       commit.imm = exit.target;
     }

@@ -16,6 +16,7 @@ struct CompiledRegion {
   struct Molecule {
     uint32_t first;  ///< index into atoms
     uint8_t count;
+    uint32_t cycle;  ///< when it is to issue if nothing misses, counted from the start of the region or stub
   };
   struct Fixup {
     uint32_t molecule;

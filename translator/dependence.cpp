@@ -135,8 +135,10 @@ void DependenceGraph::write(uint32_t at, uint32_t name) {
     const Reader& reader = readers_[i - 1];
     if (reader.op != at) edge(reader.op, at, reader.at_end ? 1 : 0);
   }
-  // Two writes of a register never share a molecule, even with a reader between them.
-  if (state.writer != kNone) edge(state.writer, at, 1);
+  // Two writes of a register never share a molecule, even with a reader between them, and the later one waits for an outstanding
+  // result (rule O3).
+  const bool is_register = name < kAliasTrack || name >= kVirtualTrack;
+  if (state.writer != kNone) edge(state.writer, at, is_register ? latency_of(state.writer) : 1);
   state.writer = at;
   state.readers = 0;
 }
@@ -177,7 +179,8 @@ bool DependenceGraph::keeps_order(uint32_t at) const {
 bool DependenceGraph::keeps_faults_in_order(uint32_t at) {
   if (row(at).has(isa::kGuest)) {
     if (last_guest_ != kNone) edge(last_guest_, at, 1);
-    for (const uint16_t store : stores_since_guest_) edge(store, at, 0);
+    // If they shared its molecule, a fault would abandon them as well.
+    for (const uint16_t store : stores_since_guest_) edge(store, at, 1);
     stores_since_guest_.clear();
     last_guest_ = at;
     return true;

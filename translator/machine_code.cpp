@@ -28,7 +28,10 @@ Op special_form(const Forms (&forms)[2], Op op) {
 
 bool may_overlap(const MachOp& a, const MachOp& b, ir::ValueId stack) {
   if (a.base == kUnknownBase || b.base == kUnknownBase) return true;
-  if (a.base == b.base) return a.offset < b.offset + b.size && b.offset < a.offset + a.size;
+  if (a.base == b.base) {  // guest addresses wrap at 2^32
+    const auto ahead = static_cast<uint32_t>(b.offset - a.offset), behind = static_cast<uint32_t>(a.offset - b.offset);
+    return ahead < a.size || behind < b.size;
+  }
   if (a.base == kSpillSlots || b.base == kSpillSlots) return false;
   if (stack == ir::kNoValue) return true;
   return !((a.base == stack && b.base == ir::kNoValue) || (b.base == stack && a.base == ir::kNoValue));

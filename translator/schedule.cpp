@@ -158,6 +158,8 @@ bool Scheduler::try_issue(uint32_t at, uint32_t cycle) {
   const DependenceGraph::Passable* passable = graph_.passable(at);
   Passing passing{};
   bool passes = false;
+  // A load that has its entry already may not take it from stores that still have to check it for another.
+  if (row.has(isa::kProtect) && !is_free(op.alias)) return false;
   if (passable != nullptr) {
     passes = (pending(*passable, 0) | pending(*passable, 1)) != 0;
     if (passes && (!may_pass(at, *passable, passing) || !packer_.has_words(1, literals + passing.literals))) return false;
@@ -234,10 +236,8 @@ void Scheduler::close_molecule(uint32_t cycle, Schedule& out) {
 /// Whether the load can pass the stores that are still to come. An entry can be filled anew once every store that checks
 /// it lies in an earlier molecule: within a molecule loads act first.
 bool Scheduler::may_pass(uint32_t at, const DependenceGraph::Passable& passable, Passing& out) const {
-  const auto is_free = [this](unsigned entry) { return (pending(watched_[entry], 0) | pending(watched_[entry], 1)) == 0; };
   if (isa::info(ops_[at].op).has(isa::kProtect)) {
     out.entry = ops_[at].alias;
-    if (!is_free(out.entry)) return false;
   } else {
     out.entry = options_.first_alias_entry;
     while (out.entry < options_.alias_entries && !is_free(out.entry)) ++out.entry;

@@ -72,6 +72,8 @@ class Scheduler {
   bool may_pass(uint32_t at, const DependenceGraph::Passable& passable, Passing& out) const;
   void pass(uint32_t at, const DependenceGraph::Passable& passable, const Passing& passing);
   void apply_passes();
+  /// Whether no store has yet to check `entry`.
+  bool is_free(unsigned entry) const { return (pending(watched_[entry], 0) | pending(watched_[entry], 1)) == 0; }
   uint64_t pending(const DependenceGraph::Passable& range, unsigned half) const {
     const size_t word = range.word + size_t{half};
     return word < pending_stores_.size() ? pending_stores_[word] & range.stores[half] : 0;
