@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "isa-host/machine_description.h"
+#include "translator/stage.h"
 
 namespace chrysalis::fw {
 
@@ -79,6 +80,8 @@ enum class Service : uint32_t {
   Panic = 3,            ///< firmware bug: text as for Console; the platform stops with an error
   UnsupportedInstruction = 4,  ///< statistics only: arg0 = guest address; #UD follows as GuestException
   Attention = 5,        ///< an interrupt line is raised, Special::Ipending says which; the context is precise
+  Translating = 7,      ///< statistics only: arg0 = gear for which the firmware translates from now on; 0: for none
+  Installed = 8,        ///< with kSwitchAnnounce: Mailbox::installed is in the code cache and has not run yet
 };
 
 /// What the platform asks of the firmware when a service returns (bits of Mailbox::reply).
@@ -108,6 +111,7 @@ enum GearSwitch : uint32_t {
   kSwitchAdaptation = 16,      ///< translations learn from events
   kSwitchFollowCalls = 32,     ///< gear 3 goes into calls, returns and indirect jumps
   kSwitchBlocks = 64,          ///< regions end at the first branch
+  kSwitchAnnounce = 1u << 16,  ///< the platform hears of each translation, Service::Installed
 };
 
 /// What the interpreters keep next to the guest's registers, so that one base register and short offsets
@@ -121,6 +125,13 @@ struct InterpreterScratch {
   uint64_t profile;          ///< displacement from half a micro-operation's address to its exit profile
   uint64_t spare[10];
   uint64_t temp[480];        ///< temporaries of one x86 instruction
+};
+
+/// A translation, as Service::Installed tells of it.
+struct InstalledTranslation {
+  uint64_t code;          ///< host address
+  uint32_t bytes;
+  uint32_t eip, gear, instructions;
 };
 
 /// First two pages of concealed memory.
@@ -145,7 +156,7 @@ struct Mailbox {
   // exchange with the platform
   GuestContext context;
   InterpreterScratch scratch;      ///< within reach of short offsets from the context
-  uint64_t argument[2];      ///< of Console, Panic and UnsupportedInstruction: arg0, arg1
+  uint64_t argument[2];      ///< of Console, Panic, UnsupportedInstruction and Translating: arg0, arg1
   uint32_t vector;
   uint32_t error_code;
   uint32_t is_software_interrupt;  ///< 1: INT n / INT3 / INTO, EIP is after the instruction
@@ -156,6 +167,8 @@ struct Mailbox {
   TlsDescriptor tls[3];            ///< GDT entries 12..14 of the running thread
   // firmware statistics, read by the platform at the end of a run; see firmware/counters.def
   uint64_t counter[128];
+  uint64_t stage_cycles[3][translator::kStages];  ///< translating for gears 1 to 3
+  InstalledTranslation installed;
 };
 inline constexpr uint64_t kMailboxMagic = 0x53494c4153595243;  // "CRYSALIS"
 static_assert(sizeof(Mailbox) <= 8192);

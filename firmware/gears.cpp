@@ -9,6 +9,8 @@
 namespace chrysalis::fw {
 namespace {
 
+using translator::Stage;
+
 Counter counter_of(isa::Cause cause) {
   switch (cause) {
     case isa::Cause::TlbMiss:
@@ -34,7 +36,7 @@ ExitKind kind_of(translator::QuickExitKind kind) {
   }
 }
 
-/// Without samples the monitor has to see a block of gear 1 until it is hot enough for the next gear.
+/// Without samples the monitor has to see a translation until it is hot enough for the next gear.
 bool chains_counted_blocks(const Mailbox& mailbox) { return mailbox.max_gear == 1 || mailbox.gears.sample_period != 0; }
 
 translator::QuickOptions quick_options(const Mailbox& mailbox) {
@@ -62,8 +64,8 @@ Gears::Gears(GuestCode& code, BlockCache& blocks, const Mailbox& mailbox)
       options_(mailbox.gears),
       max_gear_(mailbox.max_gear),
       cache_(code, (mailbox.gears.switches & kSwitchFifo) != 0 ? Eviction::Fifo : Eviction::Flush,
-             (mailbox.gears.switches & kSwitchChaining) != 0),
-      former_(code, blocks, cache_, adaptation_, mailbox.gears),
+             (mailbox.gears.switches & kSwitchChaining) != 0, (mailbox.gears.switches & kSwitchAnnounce) != 0),
+      former_(code, blocks, cache_, adaptation_, mailbox.gears, clock_),
       quick_(mailbox.machine, quick_options(mailbox)),
       chains_counted_blocks_(chains_counted_blocks(mailbox)) {}
 
@@ -75,13 +77,16 @@ Translation* Gears::translate(uint32_t eip) {
 /// Gear 1: a basic block.
 Translation* Gears::translate_block(uint32_t eip) {
   using Step = translator::QuickTranslator::Step;
+  const Translating translating(clock_, 1, Stage::Region);
   quick_.begin(eip);
   spans_.count = 0;
   uint32_t at = eip;
   const uint32_t longest = std::min(options_.max_instructions, adaptation_.limit(eip));
   for (Step step = Step::Continue; step == Step::Continue && quick_.instructions() < longest;) {
     FetchFault fault;
+    clock_.begin(Stage::Lift);
     if (adaptation_.care(at) == Care::Isolated || !code_.fetch(at, fetched_, fault, quick_.code()) || fetched_.unsupported) break;
+    clock_.begin(Stage::Region);
     if (!spans_.add(at, fetched_)) break;
     step = quick_.add(at + fetched_.length);
     if (step == Step::Continue || step == Step::End) at += fetched_.length;
@@ -90,10 +95,13 @@ Translation* Gears::translate_block(uint32_t eip) {
   if (instructions == 0) return nullptr;
 
   constexpr uint32_t kMostExits = 64, kMostBytes = 1u << 14;
+  clock_.begin(Stage::Install);
   const TranslationCache::Place place = cache_.reserve(1, kMostExits, kMostBytes);
+  clock_.begin(Stage::Select);
   const translator::QuickCode& made =
       quick_.finish({place.address, address(CodeStub::Leave), place.first_exit, place.first_exit, translator::QuickLikely::Unknown});
   if (made.exits.size() > kMostExits || made.words.size() * 4 > kMostBytes) return nullptr;
+  clock_.begin(Stage::Install);
   exits_.clear();
   for (const translator::QuickCode::Exit& exit : made.exits) {
     exits_.push_back({exit.target, exit.molecule, exit.branch, exit.stub, exit.op, kind_of(exit.kind), false, exit.op != isa::Op::Nop,
@@ -109,9 +117,11 @@ Translation* Gears::translate_block(uint32_t eip) {
 
 /// Gears 2 and 3: a region, optimised.
 Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
+  const Translating translating(clock_, gear, Stage::Region);
   const unsigned instructions = former_.form(eip, gear);
   if (instructions == 0) return nullptr;
   translator::Region& region = former_.region();
+  clock_.begin(Stage::Install);
   // The longest that it can become is known before it is compiled only roughly.
   constexpr uint32_t kBytesPerOperation = 48;
   const auto points = static_cast<uint32_t>(region.maps.size());
@@ -121,8 +131,10 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   translator::CompileOptions options;
   options.first_exit = place.first_exit;
   options.pass_stores = (options_.switches & kSwitchPassStores) != 0;
+  options.clock = &clock_;
   const translator::CompileStats stats = translator::compile(region, machine_, options, compiled_);
 
+  clock_.begin(Stage::Layout);
   exits_.clear();
   sites_.clear();
   const std::span<const uint32_t> addresses = former_.addresses();
@@ -153,6 +165,7 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
     exit.link = word_of(exit.link);
   }
   const std::vector<uint32_t> words = layout.encode();
+  clock_.begin(Stage::Install);
   Translation* const t = cache_.install({gear, eip, instructions, place, words, exits_, sites_}, former_.spans());
   if (t == nullptr) return nullptr;
   count(gear == 2 ? Counter::Translations2 : Counter::Translations3);
@@ -167,7 +180,7 @@ void Gears::stress() {
 }
 
 void Gears::chain(Exit& exit, Translation& target) {
-  if (exit.owner->gear == 1 && !chains_counted_blocks_) return;
+  if (counts_entries(*exit.owner)) return;
   cache_.chain(exit, target);
 }
 
@@ -180,8 +193,8 @@ void Gears::consider(uint32_t eip, bool sampled) {
     if (executions < options_.threshold[1]) return;
     stress();
     translate_region(eip, 2);
-  } else if (sampled && ++t->samples >= options_.threshold[2]) {
-    t->samples = 0;
+  } else if ((sampled || counts_entries(*t)) && ++t->samples == options_.threshold[2]) {
+    if (sampled) t->samples = 0;  // what could not be made anew may be so later
     stress();
     translate_region(eip, 3);
   }

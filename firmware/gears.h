@@ -3,6 +3,7 @@
 
 #include "firmware/region_former.h"
 #include "firmware/translation_cache.h"
+#include "firmware/translation_clock.h"
 #include "isa-host/tlb_entry.h"
 #include "translator/layout.h"
 #include "translator/quick.h"
@@ -19,7 +20,12 @@ class Gears {
   /// translation can hold, or no room.
   Translation* translate(uint32_t eip);
 
-  /// Leads `exit` to `target`.
+  /// Whether the monitor is to see every entry of the translation: there are no samples, and it is not yet hot enough for the
+  /// next gear, or has been found not fit for it.
+  bool counts_entries(const Translation& t) const {
+    return !chains_counted_blocks_ && t.gear < max_gear_ && (t.gear == 1 || t.samples < options_.threshold[t.gear]);
+  }
+  /// Leads `exit` to `target`, unless its translation's entries are counted.
   void chain(Exit& exit, Translation& target);
 
   /// Sampling has met the translation at `eip`, or it has come to the monitor: if it is hot enough for the next gear, it is
@@ -56,6 +62,7 @@ class Gears {
   const uint32_t max_gear_;
   Adaptation adaptation_;
   TranslationCache cache_;
+  TranslationClock clock_;
   RegionFormer former_;
   translator::QuickTranslator quick_;
   const bool chains_counted_blocks_;

@@ -27,8 +27,8 @@ const ir::Inst* last_exit(const ir::Code& code) {
 }  // namespace
 
 RegionFormer::RegionFormer(GuestCode& code, BlockCache& blocks, TranslationCache& translations, const Adaptation& adaptation,
-                           const GearOptions& options)
-    : code_(code), blocks_(blocks), translations_(translations), adaptation_(adaptation), options_(options), builder_(region_, kMailboxAddress + offsetof(Mailbox, context)) {}
+                           const GearOptions& options, translator::StageClock& clock)
+    : code_(code), blocks_(blocks), translations_(translations), adaptation_(adaptation), options_(options), clock_(clock), builder_(region_, kMailboxAddress + offsetof(Mailbox, context)) {}
 
 /// The profile goes on with what begins at `eip`, if it was counted.
 void RegionFormer::enter(uint32_t eip) {
@@ -132,7 +132,10 @@ unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
     const bool ran_out = place_.counted != nullptr ? place_.position == place_.counted->instructions
                                                    : place_.block != nullptr && at == place_.block->eip + place_.block->length;
     if (ran_out) enter(at);
-    if (!code_.fetch(at, fetched_, fault) || fetched_.unsupported) break;
+    clock_.begin(translator::Stage::Lift);
+    const bool known = code_.fetch(at, fetched_, fault) && !fetched_.unsupported;
+    clock_.begin(translator::Stage::Region);
+    if (!known) break;
     const ir::Code& lifted = code_.lifted();
     if (!translator::GuestRegionBuilder::accepts(lifted, builder_.size() == 0)) break;
     const Care care = adaptation_.care(at);

@@ -18,6 +18,13 @@ T* allocate(size_t count) {
 
 constexpr uint32_t kPageMask = isa::kPageSize - 1;
 
+void announce(const Translation& t) {
+  Mailbox& mailbox = host::mailbox();
+  mailbox.installed = {t.code, t.bytes, t.eip, t.gear, t.instructions};
+  mailbox.reply = 0;
+  host::platform(Service::Installed);
+}
+
 }  // namespace
 
 bool SourceSpans::add(uint32_t eip, const Fetched& fetched) {
@@ -38,10 +45,11 @@ bool SourceSpans::add(uint32_t eip, const Fetched& fetched) {
   return true;
 }
 
-TranslationCache::TranslationCache(GuestCode& code, Eviction eviction, bool chaining)
+TranslationCache::TranslationCache(GuestCode& code, Eviction eviction, bool chaining, bool announces)
     : code_(code),
       eviction_(eviction),
       chaining_(chaining),
+      announces_(announces),
       exits_(allocate<Exit>(kExitCapacity[0] + kExitCapacity[1] + kExitCapacity[2])),
       sites_(allocate<FaultSite>(kSiteCapacity[0] + kSiteCapacity[1] + kSiteCapacity[2])),
       records_(allocate<Translation>(kRecordCapacity[0] + kRecordCapacity[1] + kRecordCapacity[2])),
@@ -162,6 +170,7 @@ Translation* TranslationCache::install(const NewTranslation& made, const SourceS
   code_.hold(t);
   t.next_in_bucket = bucket(t.eip);
   bucket(t.eip) = &t;
+  if (announces_) announce(t);
   return &t;
 }
 

@@ -85,7 +85,8 @@ enum class Eviction : uint8_t { Flush, Fifo };
 
 class TranslationCache final : public CodeOwner {
  public:
-  TranslationCache(GuestCode& code, Eviction eviction, bool chaining);
+  /// `announces`: the platform hears of each translation.
+  TranslationCache(GuestCode& code, Eviction eviction, bool chaining, bool announces);
   ~TranslationCache();
   TranslationCache(const TranslationCache&) = delete;
   TranslationCache& operator=(const TranslationCache&) = delete;
@@ -169,7 +170,7 @@ class TranslationCache final : public CodeOwner {
 
   GuestCode& code_;
   const Eviction eviction_;
-  const bool chaining_;
+  const bool chaining_, announces_;
   Area areas_[kGears];
   Exit* exits_;
   FaultSite* sites_;

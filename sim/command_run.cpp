@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 struct Options {
   RunOptions common;
   std::vector<std::string> statistics;
-  std::string outdir;
+  std::string outdir, translations;
   uint64_t max_instructions = UINT64_MAX, max_cycles = UINT64_MAX;
 };
 
@@ -35,6 +35,7 @@ unsigned terminal_width() {
 int run(const Options& options, const GuestCommand& guest) {
   RunRequest request = make_request(options.common, guest);
   request.limits = {options.max_instructions, options.max_cycles};
+  request.translations = options.translations;
   std::vector<std::string> outputs = options.statistics;
   for (const std::string& path : outputs) check_statistics_path(path);
   if (!options.outdir.empty()) {
@@ -66,6 +67,8 @@ Command add_run_command(CLI::App& app, const GuestCommand& guest) {
   command->add_option("--stats", options->statistics, "write statistics to FILE: .json, .txt (gem5 layout) or .sqlite; repeatable")
       ->type_name("FILE")->allow_extra_args(false);
   command->add_option("--outdir", options->outdir, "write statistics, effective configuration and manifest into DIR")->type_name("DIR");
+  command->add_option("--translations", options->translations, "write every translation, as it is installed, to FILE: gear, guest address, x86 instructions, host address, code")
+      ->type_name("FILE");
   command->add_option("--max-instructions", options->max_instructions, "stop after N x86 instructions")
       ->check(CLI::NonNegativeNumber)->type_name("N");
   command->add_option("--max-cycles", options->max_cycles, "stop after N host cycles")

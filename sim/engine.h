@@ -43,6 +43,8 @@ class Engine {
   virtual fw::Mailbox& mailbox() = 0;
   /// Bytes of concealed memory, for diagnostic text; empty in the hosted form.
   virtual std::span<uint8_t> concealed() = 0;
+  /// The code cache.
+  virtual std::span<const uint8_t> code_cache() = 0;
   /// Runs from reset, or from where the last call stopped at a limit.
   virtual StopReason run(const Limits& limits, const ServiceHandler& service, const std::atomic<bool>& interrupt) = 0;
   virtual uint64_t cycles() const = 0;

@@ -47,7 +47,7 @@ const std::vector<Row>& rows() {
        .number = &Settings::first_gear, .low = 1, .high = 2},
       {.name = "firmware.sample_period", .unit = "cycles", .help = "between samples of the running translation, which decide on gears",
        .number = &Settings::sample_period, .low = 5'000, .high = 1'000'000'000},
-      {.name = "firmware.profiling", .unit = "", .help = "what finds blocks of gear 1 that are hot: samples, or their own counters, unchained until then",
+      {.name = "firmware.profiling", .unit = "", .help = "what finds translations that are hot: samples, or counting their entries, unchained until then",
        .word = &Settings::profiling, .words = {"sampling", "instrumentation"}},
       {.name = "firmware.region", .unit = "", .help = "shape of gear 2's and 3's regions",
        .word = &Settings::region, .words = {"block", "superblock"}},

@@ -1,5 +1,7 @@
 #include "translator/compile.h"
 
+#include <algorithm>
+
 #include "isa-host/encoding.h"
 #include "translator/assert.h"
 #include "translator/codegen.h"
@@ -122,7 +124,7 @@ void add_link_stubs(Scheduler& scheduler, uint32_t first_exit, CompiledRegion& o
     leave.target_kind = Target::Leave;
     leave.hoist_limit = kNeverHoist;
     ops.push_back(leave);
-    scheduler.run(ops, {}, {}, {}, plan);
+    scheduler.pack_in_order(ops, plan);
     append(ops, plan, out);
   }
 }
@@ -146,6 +148,7 @@ ScheduleOptions preschedule_options(const Region& region, const MachineCode& cod
   ScheduleOptions out;
   out.faults_roll_back = region.faults_roll_back;
   out.stack = region.stack;
+  out.clock = options.clock;
   // What there is, less what the scheduler does not foresee.
   constexpr uint64_t kFlags = 0xfe00;
   const unsigned general = population(region.allocatable & ~kFlags), flags = population(region.allocatable & kFlags);
@@ -160,16 +163,22 @@ ScheduleOptions preschedule_options(const Region& region, const MachineCode& cod
 }
 
 void optimize(Region& region, const CompileOptions& options) {
-  const auto run = [&](bool enabled, PassStats (*pass)(Region&)) {
-    if (!enabled) return;
-    pass(region);
-    if (options.verify) verify(region);
+  const auto verify_if_asked = [&] {
+    if (!options.verify) return;
+    begin_stage(options.clock, Stage::Verify);
+    verify(region);
   };
-  if (options.verify) verify(region);
-  run(options.propagate, propagate);
-  run(options.merge, merge_equal_operations);
-  run(options.fold_addresses, fold_addresses);
-  run(options.dead_code, eliminate_dead_code);
+  const auto run = [&](Stage stage, bool enabled, PassStats (*pass)(Region&)) {
+    if (!enabled) return;
+    begin_stage(options.clock, stage);
+    pass(region);
+    verify_if_asked();
+  };
+  verify_if_asked();
+  run(Stage::Propagate, options.propagate, propagate);
+  run(Stage::Merge, options.merge, merge_equal_operations);
+  run(Stage::FoldAddresses, options.fold_addresses, fold_addresses);
+  run(Stage::DeadCode, options.dead_code, eliminate_dead_code);
 }
 
 CompileStats compile(Region& region, const isa::MachineDescription& machine, const CompileOptions& options,
@@ -179,6 +188,7 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
   stats.operations = static_cast<uint32_t>(region.code.insts.size());
   optimize(region, options);
 
+  begin_stage(options.clock, Stage::Select);
   MachineCode code;
   generate(region, machine, code);
 
@@ -191,10 +201,15 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
     stats.passing_loads = plan.passing_loads;
     std::vector<MachOp> ordered;
     ordered.reserve(code.ops.size());
-    for (const uint16_t at : plan.sequence) ordered.push_back(code.ops[at]);
+    for (const uint16_t at : plan.sequence) {
+      ordered.push_back(code.ops[at]);
+      ordered.back().cycle = static_cast<uint16_t>(std::min(plan.cycle[at], 0xfffeu));
+      ordered.back().latest = static_cast<uint16_t>(std::min(plan.latest[at], 0xfffeu));
+    }
     code.ops = std::move(ordered);
   }
 
+  begin_stage(options.clock, Stage::Registers);
   std::vector<ExitStub> stubs;
   PointReads reads;
   const AllocationStats allocation = allocate_registers(region, machine, code, stubs, reads);
@@ -204,9 +219,11 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
 
   plan_options.faults_roll_back = region.faults_roll_back;
   plan_options.stack = region.stack;
+  plan_options.clock = options.clock;
   plan_options.pressure_limit = plan_options.alias_entries = 0;  // what passes what is decided
   scheduler.run(code.ops, {}, reads, plan_options, plan);
   stats.cycles = plan.cycles;
+  begin_stage(options.clock, Stage::Stubs);
   uint32_t next_stub = static_cast<uint32_t>(plan.molecules.size());
   std::vector<Schedule> stub_plans;
   for (ExitStub& stub : stubs) {
@@ -214,7 +231,7 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
     close_stub(region, exit, stub);
     exit.target_kind = Target::Local;
     exit.target = next_stub;
-    scheduler.run(stub.ops, {}, {}, {}, stub_plans.emplace_back());
+    scheduler.pack_in_order(stub.ops, stub_plans.emplace_back());
     next_stub += static_cast<uint32_t>(stub_plans.back().molecules.size());
   }
   append(code.ops, plan, out);

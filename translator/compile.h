@@ -7,6 +7,7 @@
 #include "translator/machine_code.h"
 #include "translator/region.h"
 #include "translator/schedule.h"
+#include "translator/stage.h"
 
 namespace chrysalis::translator {
 
@@ -61,6 +62,7 @@ struct CompileStats {
 struct CompileOptions {
   uint32_t first_exit = 0;  ///< number of the region's first exit
   bool propagate = true, merge = true, fold_addresses = true, dead_code = true, preschedule = true;
+  StageClock* clock = nullptr;  ///< is told what compile() is at
   bool pass_stores = true;  ///< loads may pass stores that may overlap, where faults roll back and the machine has alias entries
 #if defined(CHRYSALIS_VERIFY_PASSES)
   bool verify = true;   ///< the verifier runs before and after every pass; a violation is a bug

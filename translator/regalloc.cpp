@@ -21,6 +21,9 @@ struct Interval {
   bool spilled = false;
   bool unspillable = false;
   uint64_t avoid = 0;            // registers that its life may not cross (commits, rollbacks)
+  // By the first scheduling, so that registers do not undo what it has found.
+  uint16_t cycle = 0, latest = 0xffff;  // when it is made, and when it could be at the latest
+  uint16_t free_from = 0;        // when its register can be written anew
   unsigned slot = 0;
 };
 
@@ -62,6 +65,8 @@ class Allocator {
       interval.end = -2;
       interval.fixed = interval.reg = kNowhere;
       interval.avoid = 0;
+      interval.cycle = interval.free_from = 0;
+      interval.latest = 0xffff;
     }
     for (const Binding& binding : region_.entry) {
       Interval& interval = intervals_[binding.value];
@@ -74,13 +79,21 @@ class Allocator {
       const MachOp& op = code_.ops[static_cast<size_t>(at)];
       const OpRegs regs = registers_of(op);
       for (unsigned i = 0; i < regs.read_count; ++i) {
-        if (is_virtual(regs.reads[i])) of(regs.reads[i]).end = std::max(of(regs.reads[i]).end, 2 * at);
+        if (!is_virtual(regs.reads[i])) continue;
+        Interval& interval = of(regs.reads[i]);
+        interval.end = std::max(interval.end, 2 * at);
+        interval.free_from = std::max(interval.free_from, op.cycle);
       }
       for (unsigned i = 0; i < regs.write_count; ++i) {
         if (!is_virtual(regs.writes[i])) continue;
         Interval& interval = of(regs.writes[i]);
-        interval.start = std::min(interval.start, 2 * at + 1);
+        if (2 * at + 1 < interval.start) {
+          interval.start = 2 * at + 1;
+          interval.cycle = op.cycle;
+          interval.latest = op.latest;
+        }
         interval.end = std::max(interval.end, 2 * at + 1);
+        interval.free_from = std::max<uint16_t>(interval.free_from, static_cast<uint16_t>(op.cycle + 1));
       }
       if (op.point >= 0) note_map(op, at);
     }
@@ -96,6 +109,7 @@ class Allocator {
       const bool own_result = std::find(regs.writes, regs.writes + regs.write_count, reg) != regs.writes + regs.write_count;
       if (own_result) interval.fixed = binding.reg;  // a call's return address
       else interval.end = std::max(interval.end, is_inline(op) ? 2 * at : 2 * at + 1);
+      interval.free_from = std::max<uint16_t>(interval.free_from, static_cast<uint16_t>(op.cycle + 1));
     }
   }
 
@@ -155,63 +169,133 @@ class Allocator {
 
   // -- wishes ------------------------------------------------------------------------------------------------
 
+  /// A register that a value would like to have; a value's wishes make a list, the most important first.
   struct Wish {
-    unsigned value;
+    uint32_t next;  ///< plus one
     uint8_t reg;
-    Reg same_as;  // or: the register that this virtual register has
+    Reg same_as;    ///< or: the register that this virtual register has
+  };
+  struct Wishes {
+    uint32_t first = 0, last = 0;  ///< plus one
+    uint64_t regs = 0;             ///< those wished for, a bit each
   };
 
+  void append(Wishes& list, uint8_t reg, Reg same_as) {
+    wish_list_.push_back({0, reg, same_as});
+    const auto at = static_cast<uint32_t>(wish_list_.size());
+    (list.last == 0 ? list.first : wish_list_[list.last - 1].next) = at;
+    list.last = at;
+  }
+
+  void wish_all(const MachOp& op) {
+    for (const Binding& binding : region_.map(static_cast<size_t>(op.point))) {
+      Wishes& list = wishes_[holder_[binding.value]];
+      if (list.regs >> binding.reg & 1) continue;
+      list.regs |= uint64_t{1} << binding.reg;
+      append(list, binding.reg, kNoReg);
+    }
+  }
+
   void find_wishes() {
-    wishes_.clear();
-    for (auto& starts : wanted_) starts.clear();
-    const auto wish = [this](unsigned value, uint8_t reg) {
-      wishes_.push_back({holder_[value], reg, kNoReg});
-      wanted_[reg].push_back(intervals_[holder_[value]].start);
-    };
+    wish_list_.clear();
+    wishes_.assign(intervals_.size(), {});
     // Likely exits count most, then the last, whose moves are on the main path, then the others in order.
-    const auto wish_all = [&](const MachOp& op) {
-      for (const Binding& binding : region_.map(static_cast<size_t>(op.point))) wish(binding.value, binding.reg);
-    };
     for (const MachOp& op : code_.ops) {
       if (op.point >= 0 && region_.maps[static_cast<size_t>(op.point)].likely) wish_all(op);
     }
     if (code_.ops.back().point >= 0) wish_all(code_.ops.back());
     for (const MachOp& op : code_.ops) {
       if (op.point >= 0 && &op != &code_.ops.back()) wish_all(op);
-      if (op.op == isa::Op::Mov && is_virtual(op.d) && is_virtual(op.a)) {
-        wishes_.push_back({static_cast<unsigned>(op.d - kFirstVirtual), kNowhere, op.a});
-      }
+      if (op.op == isa::Op::Mov && is_virtual(op.d) && is_virtual(op.a)) append(wishes_[op.d - kFirstVirtual], kNowhere, op.a);
     }
-    std::stable_sort(wishes_.begin(), wishes_.end(), [](const Wish& a, const Wish& b) { return a.value < b.value; });
-    for (auto& starts : wanted_) std::sort(starts.begin(), starts.end());
   }
 
   // -- the scan ------------------------------------------------------------------------------------------------
 
+  /// Virtual registers by start, those with a fixed register first; lists by start.
+  void sort_by_start() {
+    first_at_.assign(2 * code_.ops.size() + 2, 0);
+    next_at_.assign(intervals_.size(), 0);
+    for (const bool fixed : {false, true}) {
+      for (unsigned v = static_cast<unsigned>(intervals_.size()); v-- > 0;) {
+        const Interval& interval = intervals_[v];
+        if (interval.end < interval.start || (interval.fixed != kNowhere) != fixed) continue;
+        uint32_t& first = first_at_[static_cast<size_t>(interval.start - kAtEntry)];
+        next_at_[v] = first;
+        first = v + 1;
+      }
+    }
+  }
+
+  /// For each register, when values start that wish for it.
+  void find_wanted() {
+    wanted_any_ = 0;
+    for (unsigned reg = 0; reg < 64; ++reg) {
+      wanted_[reg].clear();
+      wanted_next_[reg] = 0;
+    }
+    for (size_t at = 0; at < first_at_.size(); ++at) {
+      for (uint32_t v = first_at_[at]; v != 0; v = next_at_[v - 1]) {
+        wanted_any_ |= wishes_[v - 1].regs;
+        for (uint64_t regs = wishes_[v - 1].regs; regs != 0; regs &= regs - 1) {
+          wanted_[__builtin_ctzll(regs)].push_back(static_cast<int>(at) + kAtEntry);
+        }
+      }
+    }
+  }
+
   /// Assigns registers. Returns -1, or the virtual register that has to be spilled first.
   int scan() {
-    order_.clear();
-    for (unsigned v = 0; v < intervals_.size(); ++v) {
-      if (intervals_[v].end >= intervals_[v].start) order_.push_back(v);
-    }
-    std::stable_sort(order_.begin(), order_.end(), [this](unsigned a, unsigned b) {
-      if (intervals_[a].start != intervals_[b].start) return intervals_[a].start < intervals_[b].start;
-      return (intervals_[a].fixed != kNowhere) > (intervals_[b].fixed != kNowhere);
-    });
+    sort_by_start();
+    find_wanted();
     for (int& free_at : free_at_) free_at = -3;
-    occupant_.assign(64, -1);
-    for (const unsigned v : order_) {
-      const int chosen = choose(v);
-      if (chosen < 0) return victim_for(v);
-      take(v, static_cast<unsigned>(chosen));
+    std::fill(std::begin(occupant_), std::end(occupant_), -1);
+    ends_at_.assign(2 * code_.ops.size() + 2, 0);
+    free_ = ~uint64_t{0};
+    late_ = 0;
+    cycle_ = 0;
+    cursor_ = 0;
+    for (size_t at = 0; at < first_at_.size(); ++at) {
+      // What ended before is free; at the position itself both are alive.
+      if (at != 0) release(ends_at_[at - 1]);
+      for (uint32_t v = first_at_[at]; v != 0; v = next_at_[v - 1]) {
+        const int chosen = choose(v - 1);
+        if (chosen < 0) return victim_for(v - 1);
+        take(v - 1, static_cast<unsigned>(chosen));
+      }
     }
     return -1;
   }
 
+  /// Registers whose values have ended at the last position are free. Late ones are not yet free in the cycle at hand.
+  void release(uint64_t regs) {
+    free_ |= regs;
+    for (; regs != 0; regs &= regs - 1) {
+      const auto reg = static_cast<unsigned>(__builtin_ctzll(regs));
+      if (intervals_[static_cast<unsigned>(occupant_[reg])].free_from > cycle_) late_ |= uint64_t{1} << reg;
+    }
+  }
+
+  /// Cycles never go back from one position to the next; spill code has none.
+  void advance(unsigned cycle) {
+    if (cycle <= cycle_) return;
+    cycle_ = cycle;
+    for (uint64_t regs = late_; regs != 0; regs &= regs - 1) {
+      const auto reg = static_cast<unsigned>(__builtin_ctzll(regs));
+      if (intervals_[static_cast<unsigned>(occupant_[reg])].free_from <= cycle_) late_ &= ~(uint64_t{1} << reg);
+    }
+  }
+
   void take(unsigned v, unsigned reg) {
+    const uint64_t bit = uint64_t{1} << reg;
     intervals_[v].reg = static_cast<uint8_t>(reg);
+    // An entry value's register may be another one's too, which has ended there: whoever ends last counts.
+    if ((free_ & bit) == 0) ends_at_[static_cast<size_t>(free_at_[reg] - kAtEntry)] &= ~bit;
     free_at_[reg] = intervals_[v].end;
     occupant_[reg] = static_cast<int>(v);
+    free_ &= ~bit;
+    late_ &= ~bit;
+    ends_at_[static_cast<size_t>(intervals_[v].end - kAtEntry)] |= bit;
   }
 
   uint64_t allowed(unsigned v) const {
@@ -219,37 +303,40 @@ class Allocator {
     return code_.virtuals[v].flags_class ? usable & kFlagsRegisters : usable;
   }
 
-  int choose(unsigned v) const {
+  int choose(unsigned v) {
     const Interval& interval = intervals_[v];
     if (interval.fixed != kNowhere) {
       CHRYSALIS_ASSERT(!(interval.avoid >> interval.fixed & 1), v);
       return interval.fixed;
     }
-    const uint64_t mask = allowed(v);
-    const auto is_free = [&](unsigned reg) { return (mask >> reg & 1) && free_at_[reg] < interval.start; };
-    const auto first = std::lower_bound(wishes_.begin(), wishes_.end(), v,
-                                        [](const Wish& wish, unsigned value) { return wish.value < value; });
-    for (auto wish = first; wish != wishes_.end() && wish->value == v; ++wish) {
-      const unsigned reg = wish->same_as == kNoReg ? wish->reg : intervals_[wish->same_as - kFirstVirtual].reg;
-      if (reg < 64 && is_free(reg)) return static_cast<int>(reg);
+    advance(interval.cycle);
+    const uint64_t usable = allowed(v) & free_;
+    for (uint32_t i = wishes_[v].first; i != 0; i = wish_list_[i - 1].next) {
+      const Wish& wish = wish_list_[i - 1];
+      const unsigned reg = wish.same_as == kNoReg ? wish.reg : intervals_[wish.same_as - kFirstVirtual].reg;
+      if (reg >= 64 || (usable >> reg & 1) == 0) continue;
+      if ((late_ >> reg & 1) == 0 || intervals_[static_cast<unsigned>(occupant_[reg])].free_from <= interval.latest) return static_cast<int>(reg);
     }
-    // Otherwise the register that has been free for longest, preferring those that nobody will want while
-    // this value lives, and leaving the flags registers to flags.
-    int best = -1;
-    int best_cost = 0;
-    for (unsigned reg = 0; reg < 63; ++reg) {
-      if (!is_free(reg)) continue;
-      const std::vector<int>& wanted = wanted_[reg];
-      const auto next = std::lower_bound(wanted.begin(), wanted.end(), interval.start);
-      int cost = free_at_[reg];
-      if (next != wanted.end() && *next <= interval.end) cost += 1 << 24;
-      if (!code_.virtuals[v].flags_class && (kFlagsRegisters >> reg & 1)) cost += 1 << 25;
-      if (best < 0 || cost < best_cost) {
-        best = static_cast<int>(reg);
-        best_cost = cost;
-      }
+    // Otherwise one after the other in turn, so that a register is not written anew at once, preferring those that nobody will
+    // want while this value lives, and leaving the flags registers to flags.
+    uint64_t wanted = 0;
+    for (uint64_t regs = usable & wanted_any_; regs != 0; regs &= regs - 1) {
+      const auto reg = static_cast<unsigned>(__builtin_ctzll(regs));
+      uint32_t& next = wanted_next_[reg];
+      while (next < wanted_[reg].size() && wanted_[reg][next] < interval.start) ++next;
+      if (next < wanted_[reg].size() && wanted_[reg][next] <= interval.end) wanted |= uint64_t{1} << reg;
     }
-    return best;
+    uint64_t dear = 0;
+    if (!code_.virtuals[v].flags_class) dear = kFlagsRegisters;
+    const uint64_t ready = usable & ~late_;
+    for (const uint64_t choice : {ready & ~wanted & ~dear, ready & ~dear, usable & ~wanted & ~dear, usable & ~dear, usable}) {
+      if (choice == 0) continue;
+      const uint64_t ahead = choice & ~uint64_t{0} << cursor_;
+      const auto reg = static_cast<unsigned>(__builtin_ctzll(ahead != 0 ? ahead : choice));
+      cursor_ = (reg + 1) % 64;
+      return static_cast<int>(reg);
+    }
+    return -1;
   }
 
   /// The value alive at v's start whose register helps v and that is needed again last: v itself perhaps.
@@ -455,11 +542,19 @@ class Allocator {
   AllocationStats stats_;
   std::vector<Interval> intervals_;
   std::vector<unsigned> holder_;  // by value: the virtual register that maps read
-  std::vector<Wish> wishes_;
-  std::vector<int> wanted_[64];
-  std::vector<unsigned> order_;
+  std::vector<Wish> wish_list_;
+  std::vector<Wishes> wishes_;    // by virtual register
+  std::vector<uint32_t> first_at_, next_at_;  // by position, from kAtEntry, and by virtual register; plus one
+  std::vector<int> wanted_[64];   // by register: starts of values that wish for it, in order
+  uint32_t wanted_next_[64] = {}; // the first of them that lies ahead
+  uint64_t wanted_any_ = 0;       // registers that anybody wishes for
+  uint64_t free_ = 0;             // registers that nobody has at the position at hand
+  uint64_t late_ = 0;             // those of them that cannot be written in the cycle at hand
+  unsigned cycle_ = 0;
+  std::vector<uint64_t> ends_at_; // by position: registers that are free behind it
+  unsigned cursor_ = 0;           // register to look at next
   int free_at_[64] = {};
-  std::vector<int> occupant_;
+  int occupant_[64] = {};
 };
 
 }  // namespace
