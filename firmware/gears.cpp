@@ -67,6 +67,7 @@ Gears::Gears(GuestCode& code, BlockCache& blocks, const Mailbox& mailbox)
              (mailbox.gears.switches & kSwitchChaining) != 0, (mailbox.gears.switches & kSwitchAnnounce) != 0),
       former_(code, blocks, cache_, adaptation_, mailbox.gears, clock_),
       quick_(mailbox.machine, quick_options(mailbox)),
+      compiler_(mailbox.machine),
       chains_counted_blocks_(chains_counted_blocks(mailbox)) {}
 
 Translation* Gears::translate(uint32_t eip) {
@@ -132,7 +133,7 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   options.first_exit = place.first_exit;
   options.pass_stores = (options_.switches & kSwitchPassStores) != 0;
   options.clock = &clock_;
-  const translator::CompileStats stats = translator::compile(region, machine_, options, compiled_);
+  const translator::CompileStats stats = compiler_.compile(region, options, compiled_);
 
   clock_.begin(Stage::Layout);
   exits_.clear();

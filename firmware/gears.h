@@ -65,6 +65,7 @@ class Gears {
   TranslationClock clock_;
   RegionFormer former_;
   translator::QuickTranslator quick_;
+  translator::Compiler compiler_;
   const bool chains_counted_blocks_;
   unsigned translations_ = 0;  ///< for stress()
   Suspect suspect_;

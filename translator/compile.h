@@ -5,6 +5,7 @@
 
 #include "isa-host/machine_description.h"
 #include "translator/machine_code.h"
+#include "translator/regalloc.h"
 #include "translator/region.h"
 #include "translator/schedule.h"
 #include "translator/stage.h"
@@ -74,11 +75,29 @@ struct CompileOptions {
 /// Register in which a link stub gives the number of its exit.
 inline constexpr Reg kExitNumber = 30;
 
-/// Compiles `region` for `machine`.
-///
-/// In:     a region that satisfies verify_region(); the passes change it.
-/// Out:    molecules that the machine accepts.
-/// Errors: none; see generate(), allocate_registers().
+/// Compiles one region after the other for a machine, and keeps its memory between them.
+class Compiler {
+ public:
+  explicit Compiler(const isa::MachineDescription& machine) : machine_(machine), scheduler_(machine) {}
+
+  /// In:     a region that satisfies verify_region(); the passes change it.
+  /// Out:    molecules that the machine accepts.
+  /// Errors: none; see generate(), RegisterAllocator.
+  CompileStats compile(Region& region, const CompileOptions& options, CompiledRegion& out);
+
+ private:
+  const isa::MachineDescription& machine_;
+  Scheduler scheduler_;
+  RegisterAllocator allocator_;
+  MachineCode code_;
+  std::vector<MachOp> ordered_;
+  Schedule plan_;
+  ExitStubs stubs_;
+  PointReads reads_;
+  std::vector<uint32_t> stub_places_;
+};
+
+/// The same for a single region.
 CompileStats compile(Region& region, const isa::MachineDescription& machine, const CompileOptions& options,
                      CompiledRegion& out);
 
@@ -87,7 +106,7 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
 /// Runs the passes.
 void optimize(Region& region, const CompileOptions& options);
 /// What the points read, over virtual registers: constants are delivered by the exits themselves.
-PointReads virtual_reads(const Region& region, const MachineCode& code);
+void virtual_reads(const Region& region, const MachineCode& code, PointReads& reads);
 /// How the first scheduling, over virtual registers, is done.
 ScheduleOptions preschedule_options(const Region& region, const MachineCode& code, const isa::MachineDescription& machine,
                                     const CompileOptions& options);

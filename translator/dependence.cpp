@@ -293,7 +293,8 @@ void DependenceGraph::add_barrier(uint32_t at) {
 
 void DependenceGraph::add_exit(uint32_t at) {
   if (!exits_.empty()) edge(exits_.back(), at, 1);
-  for (const uint16_t earlier : since_exit_) edge(earlier, at, 0);
+  // A return address is pushed by the branch unit, which the exit needs then.
+  for (const uint16_t earlier : since_exit_) edge(earlier, at, ops_[earlier].op == isa::Op::ReturnPush ? 1 : 0);
   since_exit_.clear();
   exits_.push_back(static_cast<uint16_t>(at));
   since_barrier_.push_back(static_cast<uint16_t>(at));
@@ -309,7 +310,8 @@ void DependenceGraph::add_control(uint32_t at) {
     since_barrier_.push_back(static_cast<uint16_t>(at));
   }
   if (self.has(isa::kBranch)) return add_exit(at);
-  if (self.has(isa::kStore | isa::kProbe | isa::kGuest) && !is_barrier(self)) since_exit_.push_back(static_cast<uint16_t>(at));
+  const bool stays_above = self.has(isa::kStore | isa::kProbe | isa::kGuest) || ops_[at].op == isa::Op::ReturnPush;
+  if (stays_above && !is_barrier(self)) since_exit_.push_back(static_cast<uint16_t>(at));
   // Nothing with an effect passes an exit before it; what has none may, if it cannot fail. A return address that is
   // pushed on another path would be harmless, but of no use.
   int32_t limit = kNoLimit;

@@ -45,6 +45,7 @@ struct MachOp {
   Reg d = kNoReg, a = kNoReg, b = kNoReg, c = kNoReg, f = kNoReg;
   int32_t point = -1;   ///< index of the register map that holds here, or -1
   int32_t id = 0;           ///< place in the code as generated; operations inserted later have their neighbour's
+  int32_t stub = -1;        ///< of a side exit: number of the stub that it goes to in place of `target`, or -1
   int32_t hoist_limit = -1; ///< may execute before exits whose id is above this; kNeverHoist: before none
   ir::ValueId base = ir::kNoValue;  ///< of loads and stores: what the address is relative to
   uint8_t size = 0;                 ///< of loads and stores: bytes

@@ -27,14 +27,18 @@ struct Interval {
   unsigned slot = 0;
 };
 
-class Allocator {
- public:
-  Allocator(const Region& region, const isa::MachineDescription& machine, MachineCode& code)
-      : region_(region), machine_(machine), code_(code) {}
+}  // namespace
 
-  AllocationStats run(std::vector<ExitStub>& stubs, PointReads& reads) {
-    intervals_.resize(code_.virtuals.size());
-    for (unsigned v = 0; v < region_.code.next_value; ++v) holder_.push_back(v);
+struct RegisterAllocator::State {
+  AllocationStats run(const Region& region, const isa::MachineDescription& machine, MachineCode& code, ExitStubs& stubs, PointReads& reads) {
+    region_ = &region;
+    machine_ = &machine;
+    code_ = &code;
+    stats_ = {};
+    intervals_.clear();
+    intervals_.resize(code.virtuals.size());
+    holder_.clear();
+    for (unsigned v = 0; v < region_->code.next_value; ++v) holder_.push_back(v);
     for (;;) {
       do find_intervals();
       while (move_entry_values());
@@ -59,7 +63,7 @@ class Allocator {
   // -- lifetimes ---------------------------------------------------------------------------------------------
 
   void find_intervals() {
-    intervals_.resize(code_.virtuals.size());
+    intervals_.resize(code_->virtuals.size());
     for (Interval& interval : intervals_) {
       interval.start = 0x7fffffff;
       interval.end = -2;
@@ -68,15 +72,15 @@ class Allocator {
       interval.cycle = interval.free_from = 0;
       interval.latest = 0xffff;
     }
-    for (const Binding& binding : region_.entry) {
+    for (const Binding& binding : region_->entry) {
       Interval& interval = intervals_[binding.value];
       if (interval.spilled) continue;  // stored at entry, from the entry register
       interval.start = kAtEntry;
       interval.end = kAtEntry;
       interval.fixed = binding.reg;
     }
-    for (int at = 0; at < static_cast<int>(code_.ops.size()); ++at) {
-      const MachOp& op = code_.ops[static_cast<size_t>(at)];
+    for (int at = 0; at < static_cast<int>(code_->ops.size()); ++at) {
+      const MachOp& op = code_->ops[static_cast<size_t>(at)];
       const OpRegs regs = registers_of(op);
       for (unsigned i = 0; i < regs.read_count; ++i) {
         if (!is_virtual(regs.reads[i])) continue;
@@ -102,10 +106,10 @@ class Allocator {
 
   void note_map(const MachOp& op, int at) {
     const OpRegs regs = registers_of(op);
-    for (const Binding& binding : region_.map(static_cast<size_t>(op.point))) {
+    for (const Binding& binding : region_->map(static_cast<size_t>(op.point))) {
       Interval& interval = location(binding.value);
       const Reg reg = virtual_register(binding.value);
-      if (code_.virtuals[binding.value].is_const || interval.spilled) continue;
+      if (code_->virtuals[binding.value].is_const || interval.spilled) continue;
       const bool own_result = std::find(regs.writes, regs.writes + regs.write_count, reg) != regs.writes + regs.write_count;
       if (own_result) interval.fixed = binding.reg;  // a call's return address
       else interval.end = std::max(interval.end, is_inline(op) ? 2 * at : 2 * at + 1);
@@ -115,20 +119,20 @@ class Allocator {
 
   /// Registers that a commit's map fills, or that a rollback changes, while other values live on.
   void find_avoided() {
-    for (int at = 0; at < static_cast<int>(code_.ops.size()); ++at) {
-      const MachOp& op = code_.ops[static_cast<size_t>(at)];
+    for (int at = 0; at < static_cast<int>(code_->ops.size()); ++at) {
+      const MachOp& op = code_->ops[static_cast<size_t>(at)];
       const bool rollback = isa::info(op.op).has(isa::kRollback);
       if (!rollback && !isa::info(op.op).has(isa::kCommit)) continue;
       uint64_t filled = rollback ? (uint64_t{1} << isa::kShadowedInt) - 1 : 0;
       if (op.point >= 0) {
-        for (const Binding& binding : region_.map(static_cast<size_t>(op.point))) filled |= uint64_t{1} << binding.reg;
+        for (const Binding& binding : region_->map(static_cast<size_t>(op.point))) filled |= uint64_t{1} << binding.reg;
       }
       for (unsigned v = 0; v < intervals_.size(); ++v) {
         Interval& interval = intervals_[v];
         if (interval.start >= 2 * at || interval.end <= 2 * at) continue;
         uint64_t mine = 0;
         if (op.point >= 0) {
-          for (const Binding& binding : region_.map(static_cast<size_t>(op.point))) {
+          for (const Binding& binding : region_->map(static_cast<size_t>(op.point))) {
             if (holder(binding.value) == v) mine |= uint64_t{1} << binding.reg;
           }
         }
@@ -140,16 +144,16 @@ class Allocator {
   /// An entry value whose register a commit's map gives to another value while it lives moves away at once.
   /// True if there was one: lifetimes have changed.
   bool move_entry_values() {
-    for (const Binding& binding : region_.entry) {
+    for (const Binding& binding : region_->entry) {
       const Interval& interval = intervals_[binding.value];
       if (interval.fixed == kNowhere || !(interval.avoid >> interval.fixed & 1)) continue;
-      const Reg from = virtual_register(binding.value), to = new_register(code_.virtuals[binding.value].flags_class);
-      for (MachOp& op : code_.ops) rename(op, from, to);
+      const Reg from = virtual_register(binding.value), to = new_register(code_->virtuals[binding.value].flags_class);
+      for (MachOp& op : code_->ops) rename(op, from, to);
       MachOp copy;
       copy.op = isa::Op::Mov;
       copy.d = to;
       copy.a = from;
-      code_.ops.insert(code_.ops.begin(), copy);
+      code_->ops.insert(code_->ops.begin(), copy);
       holder_[binding.value] = to - kFirstVirtual;
       return true;
     }
@@ -164,7 +168,7 @@ class Allocator {
 
   Reg new_register(bool flags_class) {
     intervals_.emplace_back();
-    return code_.new_virtual(flags_class);
+    return code_->new_virtual(flags_class);
   }
 
   // -- wishes ------------------------------------------------------------------------------------------------
@@ -188,7 +192,7 @@ class Allocator {
   }
 
   void wish_all(const MachOp& op) {
-    for (const Binding& binding : region_.map(static_cast<size_t>(op.point))) {
+    for (const Binding& binding : region_->map(static_cast<size_t>(op.point))) {
       Wishes& list = wishes_[holder_[binding.value]];
       if (list.regs >> binding.reg & 1) continue;
       list.regs |= uint64_t{1} << binding.reg;
@@ -200,12 +204,12 @@ class Allocator {
     wish_list_.clear();
     wishes_.assign(intervals_.size(), {});
     // Likely exits count most, then the last, whose moves are on the main path, then the others in order.
-    for (const MachOp& op : code_.ops) {
-      if (op.point >= 0 && region_.maps[static_cast<size_t>(op.point)].likely) wish_all(op);
+    for (const MachOp& op : code_->ops) {
+      if (op.point >= 0 && region_->maps[static_cast<size_t>(op.point)].likely) wish_all(op);
     }
-    if (code_.ops.back().point >= 0) wish_all(code_.ops.back());
-    for (const MachOp& op : code_.ops) {
-      if (op.point >= 0 && &op != &code_.ops.back()) wish_all(op);
+    if (code_->ops.back().point >= 0) wish_all(code_->ops.back());
+    for (const MachOp& op : code_->ops) {
+      if (op.point >= 0 && &op != &code_->ops.back()) wish_all(op);
       if (op.op == isa::Op::Mov && is_virtual(op.d) && is_virtual(op.a)) append(wishes_[op.d - kFirstVirtual], kNowhere, op.a);
     }
   }
@@ -214,7 +218,7 @@ class Allocator {
 
   /// Virtual registers by start, those with a fixed register first; lists by start.
   void sort_by_start() {
-    first_at_.assign(2 * code_.ops.size() + 2, 0);
+    first_at_.assign(2 * code_->ops.size() + 2, 0);
     next_at_.assign(intervals_.size(), 0);
     for (const bool fixed : {false, true}) {
       for (unsigned v = static_cast<unsigned>(intervals_.size()); v-- > 0;) {
@@ -250,7 +254,7 @@ class Allocator {
     find_wanted();
     for (int& free_at : free_at_) free_at = -3;
     std::fill(std::begin(occupant_), std::end(occupant_), -1);
-    ends_at_.assign(2 * code_.ops.size() + 2, 0);
+    ends_at_.assign(2 * code_->ops.size() + 2, 0);
     free_ = ~uint64_t{0};
     late_ = 0;
     cycle_ = 0;
@@ -299,8 +303,8 @@ class Allocator {
   }
 
   uint64_t allowed(unsigned v) const {
-    const uint64_t usable = region_.allocatable & ~intervals_[v].avoid;
-    return code_.virtuals[v].flags_class ? usable & kFlagsRegisters : usable;
+    const uint64_t usable = region_->allocatable & ~intervals_[v].avoid;
+    return code_->virtuals[v].flags_class ? usable & kFlagsRegisters : usable;
   }
 
   int choose(unsigned v) {
@@ -327,7 +331,7 @@ class Allocator {
       if (next < wanted_[reg].size() && wanted_[reg][next] <= interval.end) wanted |= uint64_t{1} << reg;
     }
     uint64_t dear = 0;
-    if (!code_.virtuals[v].flags_class) dear = kFlagsRegisters;
+    if (!code_->virtuals[v].flags_class) dear = kFlagsRegisters;
     const uint64_t ready = usable & ~late_;
     for (const uint64_t choice : {ready & ~wanted & ~dear, ready & ~dear, usable & ~wanted & ~dear, usable & ~dear, usable}) {
       if (choice == 0) continue;
@@ -368,7 +372,7 @@ class Allocator {
     op.size = 8;
     op.id = id;
     op.hoist_limit = store ? kNeverHoist : -1;
-    if (machine_.offset_addressing != 0) {
+    if (machine_->offset_addressing != 0) {
       op.imm = op.offset;
       op.mode = op.imm < 32 ? isa::Mode::Short : isa::Mode::Long;
     }
@@ -377,7 +381,7 @@ class Allocator {
 
   /// Appends an access to `slot`; `address` may serve to form the address.
   void access_slot(std::vector<MachOp>& out, bool store, Reg reg, Reg address, unsigned slot, int32_t id) const {
-    if (machine_.offset_addressing == 0) {
+    if (machine_->offset_addressing == 0) {
       MachOp op;
       op.op = isa::Op::Add64;
       op.d = address;
@@ -407,10 +411,10 @@ class Allocator {
     const unsigned slot = interval.slot;
     const Reg name = virtual_register(v);
     std::vector<MachOp> ops;
-    for (const Binding& binding : region_.entry) {
+    for (const Binding& binding : region_->entry) {
       if (binding.value == v) access_slot(ops, true, binding.reg, kMoveScratch, slot, 0);
     }
-    for (MachOp op : code_.ops) {
+    for (MachOp op : code_->ops) {
       const OpRegs regs = registers_of(op);
       const bool reads = std::find(regs.reads, regs.reads + regs.read_count, name) != regs.reads + regs.read_count;
       const bool writes = std::find(regs.writes, regs.writes + regs.write_count, name) != regs.writes + regs.write_count;
@@ -418,16 +422,16 @@ class Allocator {
         ops.push_back(op);
         continue;
       }
-      const Reg local = new_local(code_.virtuals[v].flags_class);
+      const Reg local = new_local(code_->virtuals[v].flags_class);
       if (reads) access_slot(ops, false, local, scratch_address(), slot, op.id);
       rename(op, name, local);
       ops.push_back(op);
       if (writes) access_slot(ops, true, local, scratch_address(), slot, op.id);
     }
-    code_.ops = std::move(ops);
+    code_->ops = std::move(ops);
   }
 
-  Reg scratch_address() { return machine_.offset_addressing != 0 ? kNoReg : new_local(false); }
+  Reg scratch_address() { return machine_->offset_addressing != 0 ? kNoReg : new_local(false); }
 
   // -- the result ------------------------------------------------------------------------------------------------
 
@@ -444,23 +448,24 @@ class Allocator {
 
   /// Appends what brings every value of the map to its register.
   void realize_map(const MachOp& exit, std::vector<MachOp>& out) {
-    std::vector<Move> moves;
-    std::vector<Binding> late;
+    moves_.clear();
+    late_bindings_.clear();
     const OpRegs regs = registers_of(exit);
-    for (const Binding& binding : region_.map(static_cast<size_t>(exit.point))) {
+    for (const Binding& binding : region_->map(static_cast<size_t>(exit.point))) {
       const Reg reg = virtual_register(binding.value);
       if (std::find(regs.writes, regs.writes + regs.write_count, reg) != regs.writes + regs.write_count) continue;
-      if (code_.virtuals[binding.value].is_const || location(binding.value).spilled) late.push_back(binding);
-      else moves.push_back({location(binding.value).reg, binding.reg});
+      const Interval& at = location(binding.value);
+      if (code_->virtuals[binding.value].is_const || at.spilled) late_bindings_.push_back(binding);
+      else if (at.reg != binding.reg) moves_.push_back({at.reg, binding.reg});
     }
     const size_t first = out.size();
-    sequence_moves(moves, kMoveScratch, out);
-    for (const Binding& binding : late) {
-      if (!code_.virtuals[binding.value].is_const) {
+    sequence_moves(moves_, kMoveScratch, out);
+    for (const Binding& binding : late_bindings_) {
+      if (!code_->virtuals[binding.value].is_const) {
         access_slot(out, false, binding.reg, binding.reg, location(binding.value).slot, exit.id);
         continue;
       }
-      const int64_t value = code_.virtuals[binding.value].constant;
+      const int64_t value = code_->virtuals[binding.value].constant;
       out.push_back(constant_atom(binding.reg, value));
       if (value == static_cast<int32_t>(value)) continue;
       MachOp high;
@@ -477,8 +482,8 @@ class Allocator {
   void protect_target(MachOp& op, std::vector<MachOp>& out) {
     if (!isa::info(op.op).has(isa::kIndirect)) return;
     const Reg target = physical(op.a);
-    for (const Binding& binding : region_.map(static_cast<size_t>(op.point))) {
-      const bool stays = location(binding.value).reg == target && !code_.virtuals[binding.value].is_const;
+    for (const Binding& binding : region_->map(static_cast<size_t>(op.point))) {
+      const bool stays = location(binding.value).reg == target && !code_->virtuals[binding.value].is_const;
       if (binding.reg != target || stays) continue;
       MachOp copy;
       copy.op = isa::Op::Mov;
@@ -495,20 +500,24 @@ class Allocator {
   void note_reads(const MachOp& op, PointReads& reads) {
     PointReads::Range& range = reads.points[static_cast<size_t>(op.point)];
     range.first = static_cast<uint32_t>(reads.regs.size());
-    for (const Binding& binding : region_.map(static_cast<size_t>(op.point))) {
+    for (const Binding& binding : region_->map(static_cast<size_t>(op.point))) {
       if (is_inline(op)) reads.regs.push_back(binding.reg);
-      else if (!code_.virtuals[binding.value].is_const && !location(binding.value).spilled) {
+      else if (!code_->virtuals[binding.value].is_const && !location(binding.value).spilled) {
         reads.regs.push_back(location(binding.value).reg);
       }
     }
     range.count = static_cast<uint32_t>(reads.regs.size()) - range.first;
   }
 
-  void finish(std::vector<ExitStub>& stubs, PointReads& reads) {
-    std::vector<MachOp> out;
+  void finish(ExitStubs& stubs, PointReads& reads) {
+    std::vector<MachOp>& out = finished_;
+    out.clear();
+    stubs.list.clear();
+    stubs.ops.clear();
+    out.reserve(code_->ops.size() + 16);
     reads.regs.clear();
-    reads.points.assign(region_.maps.size(), {});
-    for (MachOp op : code_.ops) {
+    reads.points.assign(region_->maps.size(), {});
+    for (MachOp op : code_->ops) {
       if (op.point >= 0) note_reads(op, reads);
       if (op.point >= 0 && is_inline(op)) {
         protect_target(op, out);
@@ -516,13 +525,13 @@ class Allocator {
         realize_map(op, out);
         stats_.moves += static_cast<uint32_t>(out.size() - before);
       } else if (op.point >= 0) {
-        ExitStub stub;
-        realize_map(op, stub.ops);
-        stats_.stub_moves += static_cast<uint32_t>(stub.ops.size());
-        stub.op = static_cast<uint32_t>(out.size());
+        ExitStub stub{static_cast<uint32_t>(out.size()), static_cast<uint32_t>(stubs.ops.size()), 0};
+        realize_map(op, stubs.ops);
+        stub.count = static_cast<uint32_t>(stubs.ops.size()) - stub.first;
+        stats_.stub_moves += stub.count;
         // Leaving for a guest address takes a stub anyway: it commits.
         const bool commits = op.target_kind == Target::GuestExit || op.target_kind == Target::GuestIndirect;
-        if (!stub.ops.empty() || commits) stubs.push_back(std::move(stub));
+        if (stub.count != 0 || commits) stubs.list.push_back(stub);
       }
       for (Reg* field : {&op.d, &op.a, &op.b, &op.c, &op.f}) {
         if (*field == kNoReg) continue;
@@ -533,15 +542,18 @@ class Allocator {
       out.push_back(op);
     }
     // Indices of stubs stay right: an identity move is dropped before the next index is taken.
-    code_.ops = std::move(out);
+    std::swap(code_->ops, out);
   }
 
-  const Region& region_;
-  const isa::MachineDescription& machine_;
-  MachineCode& code_;
+  const Region* region_ = nullptr;
+  const isa::MachineDescription* machine_ = nullptr;
+  MachineCode* code_ = nullptr;
   AllocationStats stats_;
   std::vector<Interval> intervals_;
   std::vector<unsigned> holder_;  // by value: the virtual register that maps read
+  std::vector<MachOp> finished_;
+  std::vector<Move> moves_;         // of the map at hand
+  std::vector<Binding> late_bindings_;
   std::vector<Wish> wish_list_;
   std::vector<Wishes> wishes_;    // by virtual register
   std::vector<uint32_t> first_at_, next_at_;  // by position, from kAtEntry, and by virtual register; plus one
@@ -557,11 +569,12 @@ class Allocator {
   int occupant_[64] = {};
 };
 
-}  // namespace
+RegisterAllocator::RegisterAllocator() : state_(new State) {}
+RegisterAllocator::~RegisterAllocator() { delete state_; }
 
-AllocationStats allocate_registers(const Region& region, const isa::MachineDescription& machine, MachineCode& code,
-                                   std::vector<ExitStub>& stubs, PointReads& reads) {
-  return Allocator(region, machine, code).run(stubs, reads);
+AllocationStats RegisterAllocator::run(const Region& region, const isa::MachineDescription& machine, MachineCode& code, ExitStubs& stubs,
+                                       PointReads& reads) {
+  return state_->run(region, machine, code, stubs, reads);
 }
 
 }  // namespace chrysalis::translator

@@ -337,8 +337,7 @@ void Scheduler::apply_passes() {
 // -- registers ---------------------------------------------------------------------------------------------------------
 
 template <class Visit>
-void Scheduler::for_each_read(const MachOp& op, Visit visit) const {
-  const OpRegs regs = registers_of(op);
+void Scheduler::for_each_read(const MachOp& op, const OpRegs& regs, Visit visit) const {
   for (unsigned i = 0; i < regs.read_count; ++i) {
     if (is_virtual(regs.reads[i])) visit(regs.reads[i] - uint32_t{kFirstVirtual});
   }
@@ -353,8 +352,8 @@ void Scheduler::count_uses() {
   alive_at_entry_.assign(virtuals_.size(), 1);
   live_ = live_flags_ = 0;
   for (const MachOp& op : ops_) {
-    for_each_read(op, [this](uint32_t v) { ++uses_[v]; });
     const OpRegs regs = registers_of(op);
+    for_each_read(op, regs, [this](uint32_t v) { ++uses_[v]; });
     for (unsigned i = 0; i < regs.write_count; ++i) {
       if (is_virtual(regs.writes[i])) alive_at_entry_[regs.writes[i] - kFirstVirtual] = 0;
     }
@@ -369,10 +368,10 @@ void Scheduler::count_uses() {
 bool Scheduler::exceeds_registers(const MachOp& op) const {
   if (live_ < options_.pressure_limit && live_flags_ < options_.flags_limit) return false;
   int change = 0, flags_change = 0;
-  for_each_read(op, [&](uint32_t v) {
+  const OpRegs regs = registers_of(op);
+  for_each_read(op, regs, [&](uint32_t v) {
     if (uses_left_[v] == 1 && alive_[v]) --(virtuals_[v].flags_class ? flags_change : change);
   });
-  const OpRegs regs = registers_of(op);
   for (unsigned i = 0; i < regs.write_count; ++i) {
     if (!is_virtual(regs.writes[i]) || alive_[regs.writes[i] - kFirstVirtual]) continue;
     ++(virtuals_[regs.writes[i] - kFirstVirtual].flags_class ? flags_change : change);
@@ -381,12 +380,12 @@ bool Scheduler::exceeds_registers(const MachOp& op) const {
 }
 
 void Scheduler::count_registers(const MachOp& op) {
-  for_each_read(op, [this](uint32_t v) {
+  const OpRegs regs = registers_of(op);
+  for_each_read(op, regs, [this](uint32_t v) {
     if (uses_left_[v] == 0 || --uses_left_[v] != 0 || !alive_[v]) return;
     alive_[v] = 0;
     --(virtuals_[v].flags_class ? live_flags_ : live_);
   });
-  const OpRegs regs = registers_of(op);
   for (unsigned i = 0; i < regs.write_count; ++i) {
     if (!is_virtual(regs.writes[i])) continue;
     const uint32_t v = regs.writes[i] - uint32_t{kFirstVirtual};

@@ -87,7 +87,7 @@ class Scheduler {
   void count_uses();
   bool exceeds_registers(const MachOp& op) const;
   void count_registers(const MachOp& op);
-  template <class Visit> void for_each_read(const MachOp& op, Visit visit) const;
+  template <class Visit> void for_each_read(const MachOp& op, const OpRegs& regs, Visit visit) const;
   bool counts_registers() const { return options_.pressure_limit != 0; }
 
   const isa::MachineDescription& machine_;
