@@ -25,6 +25,9 @@ void announce(const Translation& t) {
   host::platform(Service::Installed);
 }
 
+/// Gear of a record whose exits and counters may be another's by now.
+constexpr uint8_t kGone = 0;
+
 }  // namespace
 
 bool SourceSpans::add(uint32_t eip, const Fetched& fetched) {
@@ -96,6 +99,7 @@ void TranslationCache::drop_oldest(Area& area) {
     discard(t);
   }
   code_.forget(t);
+  t.gear = kGone;
   area.oldest = (area.oldest + 1) % area.records.capacity;
   --area.count;
 }
@@ -133,7 +137,11 @@ Translation* TranslationCache::install(const NewTranslation& made, const SourceS
   const uint32_t first_site = make_room(area, area.sites, site_count, [](const Translation& t) { return t.first_site; },
                                         [](const Translation& t) { return t.first_site + t.site_count; });
   if (area.count == area.records.capacity) drop_oldest(area);
-  if (Translation* const old = find(made.eip)) discard(*old);
+  const Translation* counts = nullptr;
+  if (Translation* const old = find(made.eip)) {
+    counts = old->gear == 1 ? old : old->counts;
+    discard(*old);
+  }
   host::write_code(base, made.words.data(), made.words.size());
 
   Translation& t = records_[area.first_record + (area.oldest + area.count) % area.records.capacity];
@@ -150,6 +158,7 @@ Translation* TranslationCache::install(const NewTranslation& made, const SourceS
   t.first_site = first_site;
   t.site_count = site_count;
   t.faults = t.samples = 0;
+  t.counts = made.gear == 1 ? nullptr : counts;
   t.incoming = nullptr;
   area.bytes.next = t.place + ((t.bytes + 63) & ~63u);
   area.exits.next += t.exit_count;
@@ -172,6 +181,12 @@ Translation* TranslationCache::install(const NewTranslation& made, const SourceS
   bucket(t.eip) = &t;
   if (announces_) announce(t);
   return &t;
+}
+
+const Translation* TranslationCache::counted(uint32_t eip) {
+  const Translation* t = find(eip);
+  if (t != nullptr && t->gear != 1) t = t->counts;
+  return t != nullptr && t->gear == 1 && t->eip == eip ? t : nullptr;
 }
 
 uint32_t TranslationCache::times_left(const Translation& t, uint32_t index) const {
