@@ -23,7 +23,7 @@ class Gears {
   /// Whether the monitor is to see every entry of the translation: there are no samples, and it is not yet hot enough for the
   /// next gear, or has been found not fit for it.
   bool counts_entries(const Translation& t) const {
-    return !chains_counted_blocks_ && t.gear < max_gear_ && (t.gear == 1 || t.samples < options_.threshold[t.gear]);
+    return !chains_counted_blocks_ && t.gear < max_gear_ && (t.gear == 1 || (t.gear == 2 && t.samples < options_.threshold[2]));
   }
   /// Leads `exit` to `target`, unless its translation's entries are counted.
   void chain(Exit& exit, Translation& target);
