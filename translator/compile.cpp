@@ -5,10 +5,6 @@
 #include "isa-host/encoding.h"
 #include "translator/assert.h"
 #include "translator/codegen.h"
-#include "translator/passes/dead_code.h"
-#include "translator/passes/fold_addresses.h"
-#include "translator/passes/merge.h"
-#include "translator/passes/propagate.h"
 #include "translator/regalloc.h"
 #include "translator/schedule.h"
 #include "translator/verify_region.h"
@@ -161,36 +157,33 @@ ScheduleOptions preschedule_options(const Region& region, const MachineCode& cod
   return out;
 }
 
-void optimize(Region& region, const CompileOptions& options) {
+void optimize(Region& region, const isa::MachineDescription& machine, const CompileOptions& options) {
   const auto verify_if_asked = [&] {
     if (!options.verify) return;
     begin_stage(options.clock, Stage::Verify);
     verify(region);
   };
-  const auto run = [&](Stage stage, bool enabled, PassStats (*pass)(Region&)) {
-    if (!enabled) return;
-    begin_stage(options.clock, stage);
-    pass(region);
-    verify_if_asked();
-  };
   verify_if_asked();
-  run(Stage::Propagate, options.propagate, propagate);
-  run(Stage::Merge, options.merge, merge_equal_operations);
-  run(Stage::FoldAddresses, options.fold_addresses, fold_addresses);
-  run(Stage::DeadCode, options.dead_code, eliminate_dead_code);
+  for (const Pass pass : pipeline()) {
+    if (!options.runs(pass)) continue;
+    begin_stage(options.clock, stage_of(pass));
+    const PassStats stats = run_pass(pass, region, machine);
+    verify_if_asked();
+    if (options.after_pass != nullptr) options.after_pass(options.observer, pass, stats, region);
+  }
 }
 
 CompileStats Compiler::compile(Region& region, const CompileOptions& options, CompiledRegion& out) {
   out.clear();
   CompileStats stats;
   stats.operations = static_cast<uint32_t>(region.code.insts.size());
-  optimize(region, options);
+  optimize(region, machine_, options);
 
   begin_stage(options.clock, Stage::Select);
   generate(region, machine_, code_);
 
   ScheduleOptions plan_options;
-  if (options.preschedule) {
+  if (options.runs(Pass::Reorder)) {
     plan_options = preschedule_options(region, code_, machine_, options);
     virtual_reads(region, code_, reads_);
     scheduler_.run(code_.ops, code_.virtuals, reads_, plan_options, plan_);

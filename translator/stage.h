@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include "translator/passes/passes.h"
+
 namespace chrysalis::translator {
 
 enum class Stage : uint8_t {
@@ -14,6 +16,17 @@ enum class Stage : uint8_t {
   kCount
 };
 inline constexpr unsigned kStages = static_cast<unsigned>(Stage::kCount);
+
+constexpr Stage stage_of(Pass pass) {
+  switch (pass) {
+#define TRANSLATOR_PASS(name, text, call, usual, does) case Pass::name: return Stage::name;
+#define TRANSLATOR_STEP(name, text, usual, does)
+#include "translator/passes/passes.def"
+#undef TRANSLATOR_PASS
+#undef TRANSLATOR_STEP
+    default: return Stage::Select;
+  }
+}
 
 /// Is told when a stage begins, which ends the one before.
 class StageClock {
