@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "isa-host/machine_description.h"
+#include "translator/stage.h"
 
 namespace chrysalis::fw {
 
@@ -80,6 +81,8 @@ enum class Service : uint32_t {
   UnsupportedInstruction = 4,  ///< report only: arg0 = guest address, arg1 = x86::Mnemonic; #UD follows as GuestException
   Attention = 5,        ///< an interrupt line is raised, Special::Ipending says which; the context is precise
   Notice = 6,           ///< for whoever watches: arg0 = address of a fw::Notice (firmware/notice.h). Needs no answer
+  Translating = 7,      ///< statistics only: arg0 = gear for which the firmware translates from now on; 0: for none
+  Installed = 8,        ///< with kSwitchAnnounce: Mailbox::installed is in the code cache and has not run yet
 };
 
 /// What the platform asks of the firmware when a service returns (bits of Mailbox::reply).
@@ -124,6 +127,7 @@ enum GearSwitch : uint32_t {
   kSwitchFollowCalls = 32,     ///< gear 3 goes into calls, returns and indirect jumps
   kSwitchBlocks = 64,          ///< regions end at the first branch
   kSwitchReorder = 128,        ///< guest accesses may change their order at all
+  kSwitchAnnounce = 256,      ///< the platform hears of each translation, Service::Installed
   // The ladder for code that changes; the first rung is to protect whole pages.
   kSwitchUnprotected = 1 << 24, ///< nothing is protected: all translations check their source, and what is not translated is not cached
   kSwitchWholePages = 1 << 25,  ///< pages with code are protected as a whole, not by granules
@@ -148,6 +152,13 @@ struct InterpreterScratch {
   uint64_t temp[480];        ///< temporaries of one x86 instruction
 };
 
+/// A translation, as Service::Installed tells of it.
+struct InstalledTranslation {
+  uint64_t code;          ///< host address
+  uint32_t bytes;
+  uint32_t eip, gear, instructions;
+};
+
 /// First two pages of concealed memory.
 struct Mailbox {
   // written by the platform before reset
@@ -170,7 +181,7 @@ struct Mailbox {
   // exchange with the platform
   GuestContext context;
   InterpreterScratch scratch;      ///< within reach of short offsets from the context
-  uint64_t argument[2];      ///< of Console, Panic and UnsupportedInstruction: arg0, arg1
+  uint64_t argument[2];      ///< of Console, Panic, UnsupportedInstruction and Translating: arg0, arg1
   uint32_t vector;
   uint32_t error_code;
   uint32_t is_software_interrupt;  ///< 1: INT n / INT3 / INTO, EIP is after the instruction
@@ -181,6 +192,8 @@ struct Mailbox {
   TlsDescriptor tls[3];            ///< GDT entries 12..14 of the running thread
   // firmware statistics, read by the platform at the end of a run; see firmware/counters.def
   uint64_t counter[128];
+  uint64_t stage_cycles[3][translator::kStages];  ///< translating for gears 1 to 3
+  InstalledTranslation installed;
 };
 inline constexpr uint64_t kMailboxMagic = 0x53494c4153595243;  // "CRYSALIS"
 static_assert(sizeof(Mailbox) <= 8192);

@@ -10,6 +10,8 @@
 namespace chrysalis::fw {
 namespace {
 
+using translator::Stage;
+
 FaultKind kind_of(isa::Cause cause) {
   switch (cause) {
     case isa::Cause::TlbMiss:
@@ -41,7 +43,7 @@ ExitKind kind_of(translator::QuickExitKind kind) {
   }
 }
 
-/// Without samples the monitor has to see a block of gear 1 until it is hot enough for the next gear.
+/// Without samples the monitor has to see a translation until it is hot enough for the next gear.
 bool chains_counted_blocks(const Mailbox& mailbox) { return mailbox.max_gear == 1 || mailbox.gears.sample_period != 0; }
 
 }  // namespace
@@ -71,8 +73,9 @@ Gears::Gears(GuestCode& code, BlockCache& blocks, const Mailbox& mailbox)
       blocks_(blocks),
       adaptation_(mailbox.gears.misspeculations),
       cache_(code, adaptation_, mailbox.gears),
-      former_(code, blocks, cache_, adaptation_, mailbox.gears, mailbox.machine.store_buffer_entries),
+      former_(code, blocks, cache_, adaptation_, mailbox.gears, mailbox.machine.store_buffer_entries, clock_),
       quick_(mailbox.machine, quick_options(mailbox)),
+      compiler_(mailbox.machine),
       chains_counted_blocks_(chains_counted_blocks(mailbox)) {}
 
 /// What was hot once need not be. Profiles are looked at only when something is to be translated: that is soon enough.
@@ -113,6 +116,7 @@ bool Gears::needs_commit(uint32_t eip) {
 /// Gear 1: a basic block.
 Translation* Gears::translate_block(uint32_t eip) {
   using Step = translator::QuickTranslator::Step;
+  const Translating translating(clock_, 1, Stage::Region);
   quick_.begin(eip);
   source_.clear();
   uint32_t at = eip;
@@ -121,7 +125,9 @@ Translation* Gears::translate_block(uint32_t eip) {
   for (Step step = Step::Continue; step == Step::Continue && quick_.instructions() < longest;) {
     FetchFault fault;
     if (quick_.instructions() != 0 && needs_commit(at)) break;
+    clock_.begin(Stage::Lift);
     if (adaptation_.care(at) == Care::Isolated || !code_.fetch(at, fetched_, fault, quick_.code(), fetch_for(at, checks)) || fetched_.unsupported) break;
+    clock_.begin(Stage::Region);
     if (fetched_.checked && !checks) {
       if (quick_.instructions() != 0) break;
       checks = true;  // its first instruction reaches into such code
@@ -136,11 +142,14 @@ Translation* Gears::translate_block(uint32_t eip) {
   if (instructions == 0) return nullptr;
 
   constexpr uint32_t kMostExits = 64, kMostBytes = 1u << 14;
+  clock_.begin(Stage::Install);
   const TranslationCache::Place place = cache_.reserve(1, eip, kMostExits, kMostBytes);
   if (place.address == 0) return nullptr;
+  clock_.begin(Stage::Select);
   const translator::QuickCode& made =
       quick_.finish({place.address, address(CodeStub::Leave), place.first_exit, place.first_exit, translator::QuickLikely::Unknown});
   if (made.exits.size() > kMostExits || made.words.size() * 4 > kMostBytes) return nullptr;
+  clock_.begin(Stage::Install);
   exits_.clear();
   for (const translator::QuickCode::Exit& exit : made.exits) {
     exits_.push_back({exit.target, exit.molecule, exit.branch, exit.stub, exit.op, kind_of(exit.kind), false, exit.op != isa::Op::Nop,
@@ -157,9 +166,11 @@ Translation* Gears::translate_block(uint32_t eip) {
 
 /// Gears 2 and 3: a region, optimised.
 Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
+  const Translating translating(clock_, gear, Stage::Region);
   const unsigned instructions = former_.form(eip, gear);
   if (instructions == 0) return nullptr;
   translator::Region& region = former_.region();
+  clock_.begin(Stage::Install);
   // The longest that it can become is known before it is compiled only roughly.
   constexpr uint32_t kBytesPerOperation = 48;
   const auto points = static_cast<uint32_t>(region.maps.size());
@@ -170,14 +181,16 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   options.first_exit = place.first_exit;
   options.passes = options_.passes;
   options.pass_stores = (options_.switches & kSwitchPassStores) != 0;
+  options.clock = &clock_;
   const std::span<const uint32_t> addresses = former_.addresses();
   if ((options_.switches & kSwitchReorder) == 0 || (adapts() && adaptation_.throttled(eip))) region.in_order.assign(addresses.size(), 1);
   notify({.kind = NoticeKind::Formed, .gear = static_cast<uint8_t>(gear), .eip = eip, .code = place.address,
           .formed = {reinterpret_cast<uint64_t>(&region), reinterpret_cast<uint64_t>(&options), reinterpret_cast<uint64_t>(addresses.data()),
                      static_cast<uint32_t>(addresses.size()), sizeof region, sizeof options, sizeof(ir::Inst)}});
-  const translator::CompileStats stats = translator::compile(region, machine_, options, compiled_);
+  const translator::CompileStats stats = compiler_.compile(region, options, compiled_);
   if ((options_.switches & kSwitchCheck) != 0) check_translation(region, machine_, compiled_, place.first_exit);
 
+  clock_.begin(Stage::Layout);
   exits_.clear();
   sites_.clear();
   for (uint32_t m = 0; m < compiled_.molecules.size(); ++m) {
@@ -203,6 +216,7 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
     exit.link = word_of(exit.link);
   }
   const std::vector<uint32_t> words = layout.encode();
+  clock_.begin(Stage::Install);
   Translation* const t = cache_.install({gear, eip, instructions, place, words, exits_, sites_, former_.checks()}, former_.source());
   if (t == nullptr) return nullptr;
   ++stress_.made;
@@ -251,7 +265,7 @@ void Gears::stress(const Exit* exit, uint32_t eip) {
 }
 
 void Gears::chain(Exit& exit, Translation& target) {
-  if (exit.owner->gear == 1 && !chains_counted_blocks_) return;
+  if (counts_entries(*exit.owner)) return;
   cache_.chain(exit, target);
 }
 
@@ -264,8 +278,8 @@ void Gears::consider(uint32_t eip, bool sampled) {
     for (uint32_t i = 0; i < t->exit_count; ++i) executions += cache_.times_left(*t, i);
     if (executions < options_.threshold[1]) return;
     make(eip, 2);
-  } else if (sampled && ++t->samples >= options_.threshold[2]) {
-    t->samples = 0;
+  } else if ((sampled || counts_entries(*t)) && ++t->samples == options_.threshold[2]) {
+    if (sampled) t->samples = 0;  // what could not be made anew may be so later
     make(eip, 3);
   }
 }

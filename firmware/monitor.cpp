@@ -85,7 +85,7 @@ void Monitor::advance() {
     if (sampled_) {
       sampled_ = false;
       gears_->consider(static_cast<uint32_t>(guest(GuestReg::Eip)), true);
-    } else if (exit_ != nullptr && exit_->owner->gear == 1) {
+    } else if (exit_ != nullptr && (exit_->owner->gear == 1 || gears_->counts_entries(*exit_->owner))) {
       gears_->consider(exit_->owner->eip, false);
     }
     if (Translation* const found = gears_->cache().find(static_cast<uint32_t>(guest(GuestReg::Eip)))) {

@@ -18,6 +18,13 @@ T* allocate(size_t count) {
 
 constexpr unsigned sum(const unsigned (&capacity)[kGears]) { return capacity[0] + capacity[1] + capacity[2]; }
 
+void announce(const Translation& t) {
+  Mailbox& mailbox = host::mailbox();
+  mailbox.installed = {t.code, t.bytes, t.eip, t.gear, t.instructions};
+  mailbox.reply = 0;
+  host::platform(Service::Installed);
+}
+
 /// Gear of a record whose exits and counters may be another's by now.
 constexpr uint8_t kGone = 0;
 
@@ -216,6 +223,7 @@ Translation* TranslationCache::install(const NewTranslation& made, const Source&
   notify({.kind = NoticeKind::Installed, .gear = t.gear, .eip = t.eip, .instructions = t.instructions, .code = t.code, .bytes = t.bytes,
           .key = t.key, .exits = reinterpret_cast<uint64_t>(&exits_[area.first_exit + t.first_exit]), .exit_count = t.exit_count,
           .first_exit = made.place.first_exit});
+  if (has(kSwitchAnnounce)) announce(t);
   return &t;
 }
 

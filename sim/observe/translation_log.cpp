@@ -106,6 +106,7 @@ void TranslationLog::notice(const fw::Notice& notice, uint64_t cycle) {
       // Functions of the firmware's are not ours to call.
       pending_.formed->options.after_pass = nullptr;
       pending_.formed->options.observer = nullptr;
+      pending_.formed->options.clock = nullptr;
       pending_.addresses = memory.array<uint32_t>(formed.addresses, formed.address_count);
       break;
     }
