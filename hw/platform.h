@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hw/account.h"
+#include "hw/core_engine.h"
 #include "hw/parameters.h"
 #include "isa-host/physical_memory.h"
 
@@ -33,16 +34,6 @@ enum class End : uint8_t {
   Stopped,       ///< stop()
 };
 
-/// The architectural state, for tests and lockstep.
-struct CoreView {
-  const uint64_t* integer = nullptr;     ///< 64
-  const isa::V128* vector = nullptr;     ///< 64
-  const uint64_t* special = nullptr;     ///< isa::kSpecials; those that are stored
-  const isa::Shadow* shadow = nullptr;
-  uint64_t pc = 0;                       ///< of the next molecule
-  uint32_t gated_stores = 0;
-};
-
 /// Core, caches, memory and devices.
 ///
 /// SystemC elaborates once per process and its time never goes back. So all platforms of a process share one
@@ -56,7 +47,10 @@ class Platform {
   /// write memory(); of code that it changes it tells code_written().
   using Service = std::function<isa::PlatformResult(uint32_t service, uint64_t cycle)>;
 
+  /// With the SystemC model as its core.
   explicit Platform(const SystemParameters& parameters, uint64_t guest_ram_size);
+  /// With another.
+  Platform(const SystemParameters& parameters, uint64_t guest_ram_size, EngineFactory engine);
   ~Platform();
   Platform(const Platform&) = delete;
   Platform& operator=(const Platform&) = delete;
@@ -91,6 +85,7 @@ class Platform {
 
   std::unique_ptr<isa::PhysicalMemory> memory_;
   SystemParameters parameters_;
+  EngineFactory engine_;
   std::vector<std::pair<std::pair<uint64_t, uint64_t>, Mode>> modes_;  ///< to repeat after reset()
 };
 

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <memory>
 #include <sstream>
 
 namespace chrysalis::hw::test {
@@ -258,8 +259,10 @@ State run_functional(const HostProgram& program, uint64_t max_molecules) {
   return state;
 }
 
-CycleRun run_cycles(const HostProgram& program, bool traced, uint64_t max_cycles) {
-  Platform platform(program.machine, kGuestRam);
+CycleRun run_cycles(const HostProgram& program, bool traced, uint64_t max_cycles, const EngineFactory& engine) {
+  const auto owned = engine ? std::make_unique<Platform>(program.machine, kGuestRam, engine)
+                            : std::make_unique<Platform>(program.machine, kGuestRam);
+  Platform& platform = *owned;
   platform.set_service([](uint32_t number, uint64_t) { return serve(number); });
   EXPECT_TRUE(platform.load(kConcealedBase, program.code.bytes.data(), program.code.bytes.size()));
   for (const HostProgram::ModeRange& range : program.modes)
