@@ -210,6 +210,9 @@ module core
   // -- operands and integer results --------------------------------------------------------------------------------------------
   logic [63:0] a [Width], b [Width], c [Width], d [Width], old [Width], lea_imm [Width];
   logic [63:0] int_value [Width], int_flags [Width];
+  logic        integer_atom [Width];
+  logic [8:0]  family [Width];
+  logic [1:0]  width [Width];
   always_comb begin
     for (int unsigned i = 0; i < Width; i++) begin
       a[i]   = r_q[ra[i]];
@@ -217,15 +220,16 @@ module core
       c[i]   = r_q[rc[i]];
       d[i]   = r_q[rd[i]];
       old[i] = fd[i] == '0 ? 64'd0 : r_q[6'd8 + 6'(fd[i])];
+      integer_atom[i] = run && 4'(i) < count && (info[i].unit == 4'(UnitAlu) || info[i].unit == 4'(UnitMul));
+      family[i] = info[i].family;
+      width[i]  = info[i].width;
       lea_imm[i] = info[i].operands[OpdOptionalLong] && !long_literal[i] ? 64'd0 : imm[i];
     end
   end
-  for (genvar i = 0; i < Width; i++) begin : gen_integer
-    integer_unit i_integer (
-      .family_i(info[i].family), .width_i(info[i].width), .a_i(a[i]), .b_i(b[i]), .d_i(d[i]), .c_i(c[i]), .old_i(old[i]),
-      .imm_i(lea_imm[i]), .scale_i(scale[i]), .cond_i(cond[i]), .value_o(int_value[i]), .flags_o(int_flags[i])
-    );
-  end
+  integer_unit #(.Units(Width)) i_integer (
+    .valid_i(integer_atom), .family_i(family), .width_i(width), .a_i(a), .b_i(b), .d_i(d), .c_i(c), .old_i(old), .imm_i(lea_imm),
+    .scale_i(scale[0:Width-1]), .cond_i(cond[0:Width-1]), .value_o(int_value), .flags_o(int_flags)
+  );
 
   // -- memory atoms, each on a port -----------------------------------------------------------------------------------------------
   memory_atom_t memory_atom [MemPorts];

@@ -6,6 +6,8 @@
 //
 // A port has up to two lines. `split` says that they lie in two pages: then each is an access of its own.
 // `forwarded`: every byte of the access is in the store buffer (D9).
+`include "loops.svh"
+
 module data_side
   import isa_pkg::*;
 #(
@@ -81,7 +83,7 @@ module data_side
   function automatic logic [7:0] count_of(input logic [MissRegisters-1:0] bits);
     logic [7:0] n;
     n = '0;
-    for (int unsigned i = 0; i < MissRegisters; i++) n = n + 8'(bits[i]);
+    `ROLLED(i, MissRegisters) n = n + 8'(bits[i]);
     return n;
   endfunction
 
@@ -107,10 +109,10 @@ module data_side
       if (blocked_q && busy_q[blocked_on_q[RegisterWidth-1:0]]) begin
         blocked_d = 1'b1;
       end else begin
-        for (int unsigned k = 0; k < 2 * Ports; k++) begin
+        `ROLLED(k, 2 * Ports) begin
           if (valid_i[k/2] && !prefetch_i[k/2] && (k % 2 == 0 || two_i[k/2])) begin
             match = 1'b0;
-            for (int unsigned r = 0; r < MissRegisters; r++) begin
+            `ROLLED(r, MissRegisters) begin
               if (busy_q[r] && register_line_q[r] == line_i[k]) begin
                 match = 1'b1;
                 if (due_i[r] > awaited) begin
@@ -122,7 +124,7 @@ module data_side
             any = any || match;
             if (!match && !forwarded_i[k]) begin
               held = 1'b0;
-              for (int unsigned j = 0; j < k; j++) begin
+              `ROLLED(j, k) begin
                 if (valid_i[j/2] && !prefetch_i[j/2] && (j % 2 == 0 || two_i[j/2]) && !forwarded_i[j] && line_i[j] == line_i[k]) held = 1'b1;
               end
               // Lines that hit count too: another access's miss may evict them before their turn.
@@ -134,7 +136,7 @@ module data_side
         if (!any && missed && lines > miss_registers_i - count_of(busy_q)) begin
           any   = 1'b1;
           awaited = '1;
-          for (int unsigned r = 0; r < MissRegisters; r++) begin
+          `ROLLED(r, MissRegisters) begin
             if (busy_q[r] && due_i[r] < awaited) begin
               awaited        = due_i[r];
               blocked_on_d = 6'(r);
@@ -189,7 +191,7 @@ module data_side
     drained_o = 1'b0;
     writing_d = writing_q;
     writing_for_d = writing_for_q;
-    for (int unsigned k = 0; k < Lines; k++) begin
+    `ROLLED(k, Lines) begin
       request_o[k] = 1'b0;
       request_line_o[k] = '0;
       request_register_o[k] = '0;
@@ -198,11 +200,11 @@ module data_side
       updated[k] = '0;
       updated_line[k] = '0;
     end
-    for (int unsigned p = 0; p < Ports; p++) under_way_o[p] = '0;
+    `ROLLED(p, Ports) under_way_o[p] = '0;
 
     // Passes: the molecule's loads and stores; its prefetches; the drain.
-    for (int unsigned pass = 0; pass < 3; pass++) begin
-      for (int unsigned k = 0; k < Lines; k++) begin
+    `ROLLED(pass, 3) begin
+      `ROLLED(k, Lines) begin
         wanted = 1'b0;
         if (pass == 2) begin
           // The drain: decided at its first line, which its second follows.
@@ -213,12 +215,12 @@ module data_side
               missed = 1'b0;
               waits  = 1'b0;
               lines  = drain_two_i ? 8'd2 : 8'd1;
-              for (int unsigned c = 0; c < 2; c++) begin
+              `ROLLED(c, 2) begin
                 if (c == 0 || drain_two_i) begin
-                  for (int unsigned r = 0; r < MissRegisters; r++) if (busy_q[r] && register_line_q[r] == drain_line_i[c]) waits = 1'b1;
-                  for (int unsigned j = 0; j < Lines; j++) if (request_o[j] && request_line_o[j] == drain_line_i[c]) waits = 1'b1;
+                  `ROLLED(r, MissRegisters) if (busy_q[r] && register_line_q[r] == drain_line_i[c]) waits = 1'b1;
+                  `ROLLED(j, Lines) if (request_o[j] && request_line_o[j] == drain_line_i[c]) waits = 1'b1;
                   s = read_set(set_of(drain_line_i[c]));
-                  for (int unsigned j = 0; j < Lines; j++) if (update[j] && set_of(updated_line[j]) == set_of(drain_line_i[c])) s = updated[j];
+                  `ROLLED(j, Lines) if (update[j] && set_of(updated_line[j]) == set_of(drain_line_i[c])) s = updated[j];
                   if (ways_with(s, tag_of(drain_line_i[c])) == '0) missed = 1'b1;
                 end
               end
@@ -243,19 +245,19 @@ module data_side
             if (k % 2 == 0) begin
               prefetches_o = prefetches_o + 3'd1;
               s = read_set(set_of(line));
-              for (int unsigned j = 0; j < Lines; j++) if (update[j] && set_of(updated_line[j]) == set_of(line)) s = updated[j];
+              `ROLLED(j, Lines) if (update[j] && set_of(updated_line[j]) == set_of(line)) s = updated[j];
               wanted = ways_with(s, tag_of(line)) == '0 && count_of(taken) < miss_registers_i;
-              for (int unsigned r = 0; r < MissRegisters; r++) if (busy_q[r] && register_line_q[r] == line) wanted = 1'b0;
+              `ROLLED(r, MissRegisters) if (busy_q[r] && register_line_q[r] == line) wanted = 1'b0;
               if (!wanted) dropped_o = dropped_o + 3'd1;
             end
           end else if (k % 2 == 0 || two_i[k/2]) begin
             // One decision per access: both its lines, or each if it is split.
             if (k % 2 == 0 || split_i[k/2]) begin
               missed = 1'b0;
-              for (int unsigned c = 0; c < 2; c++) begin
+              `ROLLED(c, 2) begin
                 if (c == 0 || (two_i[k/2] && !split_i[k/2])) begin
                   s = read_set(set_of(line_i[k+c]));
-                  for (int unsigned j = 0; j < Lines; j++) if (update[j] && set_of(updated_line[j]) == set_of(line_i[k+c])) s = updated[j];
+                  `ROLLED(j, Lines) if (update[j] && set_of(updated_line[j]) == set_of(line_i[k+c])) s = updated[j];
                   if (ways_with(s, tag_of(line_i[k+c])) == '0) missed = 1'b1;
                 end
               end
@@ -275,14 +277,14 @@ module data_side
 
         if (wanted) begin
           s = read_set(set_of(line));
-          for (int unsigned j = 0; j < Lines; j++) if (update[j] && set_of(updated_line[j]) == set_of(line)) s = updated[j];
+          `ROLLED(j, Lines) if (update[j] && set_of(updated_line[j]) == set_of(line)) s = updated[j];
           way = ways_with(s, tag_of(line));
           if (way != '0) begin
             s = touched(s, way);
             if (write) s.dirty = s.dirty | way;
             // A line that this molecule has just asked for.
             if (pass == 0) begin
-              for (int unsigned j = 0; j < Lines; j++) begin
+              `ROLLED(j, Lines) begin
                 if (request_o[j] && request_line_o[j] == line) under_way_o[k/2][request_register_o[j][RegisterWidth-1:0]] = 1'b1;
               end
             end
@@ -294,7 +296,7 @@ module data_side
             request_line_o[n]     = line;
             request_register_o[n] = free;
             victim_o[n]           = (s.valid & s.dirty & way) != '0;
-            for (int unsigned w = 0; w < Ways; w++) begin
+            `ROLLED(w, Ways) begin
               if (way[w]) victim_line_o[n] = Sets > 1 ? {s.tag[w], line[LineWidth +: SetWidth], LineWidth'(0)} : 40'({s.tag[w], LineWidth'(0)});
             end
             n = n + 1'b1;
@@ -308,7 +310,7 @@ module data_side
             end
           end
           // A later access to the same set begins with this one's result.
-          for (int unsigned j = 0; j < Lines; j++) begin
+          `ROLLED(j, Lines) begin
             if (update[j] && set_of(updated_line[j]) == set_of(line)) updated[j] = s;
           end
           update[k]       = 1'b1;

@@ -2,6 +2,8 @@
 //
 // Combinational. Everything about an atom comes from isa_pkg's tables; the order of the checks is that of
 // isa-host/codec.cpp, since the first error is the one that software sees in EINFO.
+`include "loops.svh"
+
 module decode
   import isa_pkg::*;
   import platform_pkg::*;
@@ -83,7 +85,7 @@ module decode
     slot            = '0;
     div             = '0;
     fp_div          = '0;
-    for (int unsigned i = 0; i < MaxWords; i++) begin
+    `ROLLED(i, MaxWords) begin
       info_o[i]     = '0;
       row_o[i]      = '0;
       rd_o[i]       = '0;
@@ -102,7 +104,7 @@ module decode
 
     if (available_i == 4'd0) error = 5'(ErrMisaligned);
     // -- the atom words, up to the one that stops -------------------------------------------------------------
-    for (int unsigned i = 0; i < MaxWords; i++) begin
+    `ROLLED(i, MaxWords) begin
       if (!stop && error == 5'(ErrNone)) begin
         if (4'(i) >= available_i) begin
           error = 5'(ErrTruncated);
@@ -163,7 +165,7 @@ module decode
     // -- literal words ------------------------------------------------------------------------------------------
     at = count_o;
     if (error == 5'(ErrNone)) begin
-      for (int unsigned i = 0; i < MaxWords; i++) begin
+      `ROLLED(i, MaxWords) begin
         if (long_o[i] && 4'(i) < count_o && error == 5'(ErrNone)) begin
           if (at >= available_i) begin
             error = available_i == 4'(MaxWords) ? 5'(ErrTooLong) : 5'(ErrTruncated);
@@ -177,7 +179,7 @@ module decode
     bytes_o = {at, 2'b00};
     // -- the molecule as a whole ----------------------------------------------------------------------------------
     if (error == 5'(ErrNone)) begin
-      for (int unsigned i = 0; i < MaxWords; i++) begin
+      `ROLLED(i, MaxWords) begin
         if (4'(i) < count_o && error == 5'(ErrNone)) begin
           writes  = '0;
           reads   = '0;
@@ -213,7 +215,7 @@ module decode
           branch    = branch || info.effects[EffBranch];
           last      = last || info.effects[EffCommit] || info.effects[EffRollback] || info.effects[EffSerializing];
           // Slots, greedily; and whether the machine has the address form.
-          for (int unsigned s = 0; s < MaxWords; s++) begin
+          `ROLLED(s, MaxWords) begin
             if (4'(s) == slot && slot < straps_i.width &&
                 !(slot_units_i[s] != '0 && (info.unit == 4'(UnitAny) || slot_units_i[s][info.unit]))) slot = slot + 4'd1;
           end

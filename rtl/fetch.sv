@@ -1,6 +1,8 @@
 // The fetch unit: L1I's tags and the line buffer. docs/timing.md, rules F1 to F6.
 //
 // The molecule's bits come from memory (platform_pkg); this unit says when they are there.
+`include "loops.svh"
+
 module fetch
   import isa_pkg::*;
 #(

@@ -11,7 +11,7 @@ typedef struct packed {
 function automatic set_t empty_set();
   set_t s;
   s = '0;
-  for (int unsigned w = 0; w < Ways; w++) s.rank[w] = RankWidth'(w);
+  `ROLLED(w, Ways) s.rank[w] = RankWidth'(w);
   return s;
 endfunction
 
@@ -19,7 +19,7 @@ endfunction
 function automatic logic [Ways-1:0] ways_with(input set_t s, input logic [TagWidth-1:0] tag);
   logic [Ways-1:0] match;
   match = '0;
-  for (int unsigned w = 0; w < Ways; w++) match[w] = s.valid[w] && s.tag[w] == tag;
+  `ROLLED(w, Ways) match[w] = s.valid[w] && s.tag[w] == tag;
   return match;
 endfunction
 
@@ -29,9 +29,9 @@ function automatic set_t touched(input set_t s, input logic [Ways-1:0] way);
   logic [RankWidth-1:0] rank;
   n    = s;
   rank = '0;
-  for (int unsigned w = 0; w < Ways; w++) if (way[w]) rank = s.rank[w];
+  `ROLLED(w, Ways) if (way[w]) rank = s.rank[w];
   if (rank != '0) begin
-    for (int unsigned w = 0; w < Ways; w++) begin
+    `ROLLED(w, Ways) begin
       if (way[w]) n.rank[w] = '0;
       else if (s.rank[w] < rank) n.rank[w] = s.rank[w] + 1'b1;
     end
@@ -45,13 +45,13 @@ function automatic logic [Ways-1:0] victim_way(input set_t s);
   logic found;
   way   = '0;
   found = 1'b0;
-  for (int unsigned w = 0; w < Ways; w++) begin
+  `ROLLED(w, Ways) begin
     if (!found && !s.valid[w]) begin
       way[w] = 1'b1;
       found  = 1'b1;
     end
   end
-  for (int unsigned w = 0; w < Ways; w++) if (!found && s.rank[w] == RankWidth'(Ways - 1)) way[w] = 1'b1;
+  `ROLLED(w, Ways) if (!found && s.rank[w] == RankWidth'(Ways - 1)) way[w] = 1'b1;
   return way;
 endfunction
 
@@ -59,7 +59,7 @@ endfunction
 function automatic set_t entered(input set_t s, input logic [Ways-1:0] way, input logic [TagWidth-1:0] tag, input logic dirty);
   set_t n;
   n = touched(s, way);
-  for (int unsigned w = 0; w < Ways; w++) begin
+  `ROLLED(w, Ways) begin
     if (way[w]) begin
       n.valid[w] = 1'b1;
       n.dirty[w] = dirty;
