@@ -134,11 +134,8 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
       break;
     }
   }
-  // The words of a molecule are its atoms, then the literals of those that have one.
   for (const translator::CompiledRegion::Exit& exit : compiled_.exits) {
-    const auto& molecule = compiled_.molecules[exit.molecule];
-    const uint32_t word = exit.returns ? molecule.count : exit.atom - molecule.first;
-    exits_.push_back({exit.target, exit.molecule, word, exit.link, exit.returns ? isa::Op::ReturnPush : isa::Op::Br,
+    exits_.push_back({exit.target, exit.molecule, compiled_.patched_word(exit), exit.link, exit.returns ? isa::Op::ReturnPush : isa::Op::Br,
                       exit.returns ? ExitKind::Returned : ExitKind::Chained, exit.returns, false, 0});
   }
   translator::CodeLayout layout;

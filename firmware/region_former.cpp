@@ -33,8 +33,7 @@ RegionFormer::RegionFormer(GuestCode& code, BlockCache& blocks, TranslationCache
 /// The profile goes on with what begins at `eip`, if it was counted.
 void RegionFormer::enter(uint32_t eip) {
   place_ = {};
-  const Translation* const t = translations_.find(eip);
-  if (t != nullptr && t->gear == 1) {
+  if (const Translation* const t = translations_.counted(eip)) {
     place_.counted = t;
     for (uint32_t i = 0; i < t->exit_count; ++i) place_.executions += translations_.times_left(*t, i);
     if (place_.executions >= kLeastExecutions) return;

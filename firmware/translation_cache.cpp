@@ -18,6 +18,9 @@ T* allocate(size_t count) {
 
 constexpr uint32_t kPageMask = isa::kPageSize - 1;
 
+/// Gear of a record whose exits and counters may be another's by now.
+constexpr uint8_t kGone = 0;
+
 }  // namespace
 
 bool SourceSpans::add(uint32_t eip, const Fetched& fetched) {
@@ -88,6 +91,7 @@ void TranslationCache::drop_oldest(Area& area) {
     discard(t);
   }
   code_.forget(t);
+  t.gear = kGone;
   area.oldest = (area.oldest + 1) % area.records.capacity;
   --area.count;
 }
@@ -125,7 +129,11 @@ Translation* TranslationCache::install(const NewTranslation& made, const SourceS
   const uint32_t first_site = make_room(area, area.sites, site_count, [](const Translation& t) { return t.first_site; },
                                         [](const Translation& t) { return t.first_site + t.site_count; });
   if (area.count == area.records.capacity) drop_oldest(area);
-  if (Translation* const old = find(made.eip)) discard(*old);
+  const Translation* counts = nullptr;
+  if (Translation* const old = find(made.eip)) {
+    counts = old->gear == 1 ? old : old->counts;
+    discard(*old);
+  }
   host::write_code(base, made.words.data(), made.words.size());
 
   Translation& t = records_[area.first_record + (area.oldest + area.count) % area.records.capacity];
@@ -142,6 +150,7 @@ Translation* TranslationCache::install(const NewTranslation& made, const SourceS
   t.first_site = first_site;
   t.site_count = site_count;
   t.faults = t.samples = 0;
+  t.counts = made.gear == 1 ? nullptr : counts;
   t.incoming = nullptr;
   area.bytes.next = t.place + ((t.bytes + 63) & ~63u);
   area.exits.next += t.exit_count;
@@ -163,6 +172,12 @@ Translation* TranslationCache::install(const NewTranslation& made, const SourceS
   t.next_in_bucket = bucket(t.eip);
   bucket(t.eip) = &t;
   return &t;
+}
+
+const Translation* TranslationCache::counted(uint32_t eip) {
+  const Translation* t = find(eip);
+  if (t != nullptr && t->gear != 1) t = t->counts;
+  return t != nullptr && t->gear == 1 && t->eip == eip ? t : nullptr;
 }
 
 uint32_t TranslationCache::times_left(const Translation& t, uint32_t index) const {

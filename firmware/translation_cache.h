@@ -68,6 +68,7 @@ struct Translation : CodeHolder {
   Exit* incoming;
   uint32_t faults;            ///< times that it was abandoned
   uint32_t samples;           ///< times that sampling has met it
+  const Translation* counts;  ///< of gears 2 and 3: gear 1's translation, whose place this one took; its counts stay a while
 
   bool holds(uint64_t host) const { return host >= code && host < code + bytes; }
 };
@@ -120,6 +121,10 @@ class TranslationCache final : public CodeOwner {
   };
   /// Installs what was made for the place reserved last. Null: its source touches too many pages.
   Translation* install(const NewTranslation& made, const SourceSpans& spans);
+
+  /// The translation of gear 1 whose exits have counted what begins at `eip`, if there is or was one: when a higher gear takes its
+  /// place its counts remain, until its record is needed for another.
+  const Translation* counted(uint32_t eip);
 
   /// Exit `index` of a translation, and how often it was left by it where that is counted.
   const Exit& exit_of(const Translation& t, uint32_t index) const { return exits_[areas_[t.gear - 1].first_exit + t.first_exit + index]; }

@@ -63,9 +63,10 @@ module alias_unit #(
           end
         end
       end
-      hits_o[p*MaxEntries +: MaxEntries] =
-          check_mask_i[p*MaxEntries +: MaxEntries] &
-          (MaxEntries'(overlaps[p] & valid_q) | ~MaxEntries'({Entries{1'b1}}));
+      for (int unsigned n = 0; n < MaxEntries; n++) begin
+        hits_o[p*MaxEntries + n] =
+            check_mask_i[p*MaxEntries + n] && (n >= Entries || (overlaps[p][n % Entries] && valid_q[n % Entries]));
+      end
     end
   end
 

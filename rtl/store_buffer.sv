@@ -138,29 +138,35 @@ module store_buffer #(
     end
   end
 
-  // Age of an entry: its distance from the head.
-  function automatic logic [CountWidth-1:0] age(input int unsigned e);
-    age = e >= 32'(head_q) ? CountWidth'(e - 32'(head_q)) : CountWidth'(e + Entries - 32'(head_q));
-  endfunction
-
   // -- concealed stores update what is released --------------------------------------------------------------------
+  // Age of an entry: its distance from the head.
+  logic [CountWidth-1:0] age [Entries];
+  logic [DataWidth-1:0]  merged [Entries];  // data_q with this cycle's concealed stores
+
+  always_comb begin
+    for (int unsigned e = 0; e < Entries; e++) begin
+      age[e] = e >= 32'(head_q) ? CountWidth'(e - 32'(head_q)) : CountWidth'(e + Entries - 32'(head_q));
+    end
+  end
   logic any_concealed;
   assign any_concealed = (store_valid_i & store_concealed_i) != '0;
-
-  // An entry's bytes with this cycle's concealed stores.
-  function automatic logic [DataWidth-1:0] merged(input int unsigned e);
-    logic [Bytes-1:0] lanes;
-    merged = data_q[e];
-    for (int unsigned p = 0; p < StorePorts; p++) begin
-      lanes = '0;
-      if (store_valid_i[p] && store_concealed_i[p]) begin
-        if (granule_q[e] == store_granule[p])             lanes = low_q[e] & store_low[p] | high_q[e] & store_high[p];
-        else if (granule_q[e] == store_beyond[p])         lanes = low_q[e] & store_high[p];
-        else if (granule_q[e] + 1'b1 == store_granule[p]) lanes = high_q[e] & store_low[p];
+  always_comb begin
+    for (int unsigned e = 0; e < Entries; e++) begin
+      merged[e] = data_q[e];
+      if (any_concealed) for (int unsigned p = 0; p < StorePorts; p++) begin
+        if (store_valid_i[p] && store_concealed_i[p] && age[e] < released_q) begin
+          if (granule_q[e] == store_granule[p]) begin
+            merged[e] = (merged[e] & ~bits_of(low_q[e] & store_low[p] | high_q[e] & store_high[p])) |
+                        (store_lanes[p] & bits_of(low_q[e] & store_low[p] | high_q[e] & store_high[p]));
+          end else if (granule_q[e] == store_beyond[p]) begin
+            merged[e] = (merged[e] & ~bits_of(low_q[e] & store_high[p])) | (store_lanes[p] & bits_of(low_q[e] & store_high[p]));
+          end else if (granule_q[e] + 1'b1 == store_granule[p]) begin
+            merged[e] = (merged[e] & ~bits_of(high_q[e] & store_low[p])) | (store_lanes[p] & bits_of(high_q[e] & store_low[p]));
+          end
+        end
       end
-      merged = (merged & ~bits_of(lanes)) | (store_lanes[p] & bits_of(lanes));
     end
-  endfunction
+  end
 
   // -- loads -----------------------------------------------------------------------------------------------------------
   // Entries at or behind the head are older than those before it, where the ring has wrapped; within each group
@@ -182,9 +188,10 @@ module store_buffer #(
       old_data = '0;
       new_data = '0;
       lanes    = '0;
+      // Most loads find the buffer empty.
       if (seen != '0) for (int unsigned e = 0; e < Entries; e++) begin
         lanes = '0;
-        if (age(e) < seen) begin
+        if (age[e] < seen) begin
           if (granule_q[e] == granule) lanes = low_q[e] & first | high_q[e] & ~first;
           else if (granule_q[e] == beyond) lanes = low_q[e] & ~first;
           else if (granule_q[e] + 1'b1 == granule) lanes = high_q[e] & first;
@@ -211,7 +218,7 @@ module store_buffer #(
   assign drained       = drain_valid_o && drain_ready_i;
   assign drain_addr_o  = {granule_q[head_q], lane_q[head_q]};
   assign drain_size_o  = size_q[head_q];
-  assign drain_data_o  = from_lanes(merged(32'(head_q)), lane_q[head_q]);
+  assign drain_data_o  = from_lanes(merged[head_q], lane_q[head_q]);
 
   // -- the window on device stores ------------------------------------------------------------------------------------------
   always_comb begin
@@ -287,9 +294,7 @@ module store_buffer #(
 
   always_ff @(posedge clk_i) begin
     if (any_concealed) begin
-      for (int unsigned e = 0; e < Entries; e++) begin
-        if (age(e) < released_q) data_q[e] <= merged(e);
-      end
+      for (int unsigned e = 0; e < Entries; e++) data_q[e] <= merged[e];
     end
     for (int unsigned p = 0; p < StorePorts; p++) begin
       if (store_memory[p]) begin

@@ -39,6 +39,16 @@ struct CompiledRegion {
   std::vector<Exit> exits;
   uint32_t main_molecules = 0;      ///< how many of them are the region itself
 
+  /// Which word of its molecule is to be patched to lead `exit` elsewhere: that of the branch, or the literal of the push. (The words of
+  /// a molecule are its atoms, then the literals of those that have one.)
+  uint32_t patched_word(const Exit& exit) const {
+    const Molecule& molecule = molecules[exit.molecule];
+    if (!exit.returns) return exit.atom - molecule.first;
+    uint32_t word = molecule.count;
+    for (uint32_t a = molecule.first; a < exit.atom; ++a) word += atoms[a].mode == isa::Mode::Long;
+    return word;
+  }
+
   void clear() {
     atoms.clear();
     guest.clear();

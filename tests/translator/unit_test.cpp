@@ -1,6 +1,7 @@
 // Verifier, passes, parallel moves and layout, each alone.
 #include <gtest/gtest.h>
 
+#include "isa-host/codec.h"
 #include "tests/translator/machines.h"
 #include "translator/ir/text.h"
 #include "translator/layout.h"
@@ -397,6 +398,27 @@ TEST(Layout, WhatACallReturnsToFollowsIt) {
     if (at < layout.address(2) && count == 1 && atoms[0].op == isa::Op::Br) last_branch = at + static_cast<uint64_t>(atoms[0].imm);
   });
   EXPECT_EQ(last_branch, layout.address(3));
+}
+
+// A commit before the push has a literal, too: patching the first one sent calls back to where they left.
+TEST(CompiledRegion, PatchesThePushBehindACommitWithAPc) {
+  translator::CompiledRegion region;
+  isa::Atom commit, push;
+  commit.op = isa::Op::Commit;
+  push.op = isa::Op::ReturnPush;
+  commit.mode = push.mode = isa::Mode::Long;
+  commit.imm = 0x401000;
+  push.imm = 0x40;
+  region.atoms = {commit, push};
+  region.molecules = {{0, 2}};
+  isa::Molecule molecule;
+  molecule.count = 2;
+  molecule.atoms[0] = commit;
+  molecule.atoms[1] = push;
+  uint32_t words[isa::kMaxWords] = {};
+  ASSERT_TRUE(isa::encode(molecule, words).ok());
+  EXPECT_EQ(words[region.patched_word({1, 0, 0, 0x402000, true})], 0x40u);
+  EXPECT_EQ(region.patched_word({1, 0, 0, 0x402000, false}), 1u);
 }
 
 }  // namespace
