@@ -77,10 +77,9 @@ Platform::Fabric& Platform::fabric() {
   return *instance;
 }
 
-Platform::Platform(const SystemParameters& parameters, uint64_t guest_ram_size)
-    : Platform(parameters, guest_ram_size, [](const CoreParameters& core, isa::PhysicalMemory& memory, Surroundings& surroundings) {
-        return std::make_unique<Engine>(core, memory, surroundings);
-      }) {}
+std::unique_ptr<CoreEngine> systemc_engine(const CoreParameters& parameters, isa::PhysicalMemory& memory, Surroundings& surroundings) {
+  return std::make_unique<Engine>(parameters, memory, surroundings);
+}
 
 Platform::Platform(const SystemParameters& parameters, uint64_t guest_ram_size, EngineFactory engine)
     : parameters_(parameters), engine_(std::move(engine)) {

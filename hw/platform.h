@@ -20,6 +20,9 @@ namespace chrysalis::hw {
 inline constexpr uint64_t kTimerBase = 0x6800'0000;    ///< hw/timer.h, interrupt line 1
 inline constexpr uint64_t kScratchBase = 0x6801'0000;  ///< hw/scratch_device.h, interrupt line 2
 
+/// The SystemC model of the core: hw/engine.h.
+std::unique_ptr<CoreEngine> systemc_engine(const CoreParameters& parameters, isa::PhysicalMemory& memory, Surroundings& surroundings);
+
 /// One statistic: names as in docs, values counted since the last reset.
 struct Statistic {
   std::string name, unit, description;
@@ -47,10 +50,8 @@ class Platform {
   /// write memory(); of code that it changes it tells code_written().
   using Service = std::function<isa::PlatformResult(uint32_t service, uint64_t cycle)>;
 
-  /// With the SystemC model as its core.
-  explicit Platform(const SystemParameters& parameters, uint64_t guest_ram_size);
-  /// With another.
-  Platform(const SystemParameters& parameters, uint64_t guest_ram_size, EngineFactory engine);
+  /// `engine` makes the core.
+  Platform(const SystemParameters& parameters, uint64_t guest_ram_size, EngineFactory engine = systemc_engine);
   ~Platform();
   Platform(const Platform&) = delete;
   Platform& operator=(const Platform&) = delete;

@@ -4,6 +4,8 @@
 // One port per memory atom of a molecule, in the order of the atoms. A guest access that crosses a page has two pieces;
 // piece 0 of port p is index 2p, piece 1 index 2p+1. Combinational but for the TLB, which the core writes, and for what
 // devices have answered: they are asked in the cycle in which the molecule is ready (D11), once.
+`include "loops.svh"
+
 module address_unit
   import isa_pkg::*;
   import platform_pkg::*;
@@ -164,15 +166,15 @@ module address_unit
       answer_d[p]         = answer_q[p];
     end
     if (go_i && first_i) begin
-      for (int unsigned pass = 0; pass < 3; pass++) begin
-        for (int unsigned p = 0; p < Ports; p++) begin
+      `ROLLED(pass, 3) begin
+        `ROLLED(p, Ports) begin
           mine = pass == 0 ? atom_i[p].load || atom_i[p].probe : atom_i[p].store && atom_i[p].guest == (pass == 1);
           if (!event_o && atom_i[p].valid && mine) begin
             write  = !atom_i[p].load;
             access = 64'(atom_i[p].bytes) | (64'(write) << InfoWrite);
             if (atom_i[p].guest) begin
               access = access | (64'(user_i) << InfoUser);
-              for (int unsigned k = 0; k < 2; k++) begin
+              `ROLLED(k, 2) begin
                 if (piece_o[2*p+k] && !event_o) begin
                   cause = 4'(CauseNone);
                   extra = '0;

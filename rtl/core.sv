@@ -6,6 +6,8 @@
 //
 // Ports serve the simulator (rtl/model.h): they stop the clock, account for cycles and observe. Memory, devices and the
 // second level are behind platform_pkg.
+`include "loops.svh"
+
 module core
   import isa_pkg::*;
   import machine_pkg::*;
@@ -214,7 +216,7 @@ module core
   logic [8:0]  family [Width];
   logic [1:0]  width [Width];
   always_comb begin
-    for (int unsigned i = 0; i < Width; i++) begin
+    `ROLLED(i, Width) begin
       a[i]   = r_q[ra[i]];
       b[i]   = literal[i] ? imm[i] : r_q[rb[i]];
       c[i]   = r_q[rc[i]];
@@ -312,7 +314,9 @@ module core
   logic [MemPorts*2*40-1:0] range_address;
   logic [MemPorts*2*5-1:0]  range_size;
   logic [MemPorts*8-1:0]    check_mask, check_hits;
-  logic [7:0]               alias_valid;
+  /* verilator lint_off UNUSEDSIGNAL */
+  logic [7:0]               alias_valid;  // for whoever observes
+  /* verilator lint_on UNUSEDSIGNAL */
   logic                     alias_clear;
   logic                     rolls_back;
   always_comb begin
@@ -390,7 +394,7 @@ module core
     value = '0;
     hit = '0;
     wanted = '0;
-    for (int unsigned p = 0; p < MemPorts; p++) begin
+    `ROLLED(p, MemPorts) begin
       loaded[p] = '0;
       forwarded[2*p] = 1'b0;
       forwarded[2*p+1] = 1'b0;
@@ -398,7 +402,7 @@ module core
         if (to_device[p]) begin
           loaded[p] = device_data[p];
         end else begin
-          for (int unsigned k = 0; k < 2; k++) begin
+          `ROLLED(k, 2) begin
             if (piece[2*p+k] && to_memory[p] && !address_event) begin
               bus_load(physical[2*p+k], 32'(piece_size[2*p+k]), low, high);
               value  = {high, low};
@@ -406,7 +410,7 @@ module core
               hit    = forward_guest[2*p+k] ? forward_hit[16*(2*p+k) +: 16] & wanted : 16'd0;
               forwarded[2*p+k] = hit == wanted;
               if (hit != '0) begin
-                for (int unsigned y = 0; y < 16; y++) if (hit[y]) value[8*y +: 8] = forward_data[128*(2*p+k) + 8*y +: 8];
+                `ROLLED(y, 16) if (hit[y]) value[8*y +: 8] = forward_data[128*(2*p+k) + 8*y +: 8];
               end
               loaded[p] = loaded[p] | (k == 0 ? value : value << {piece_size[2*p], 3'b000});
             end
@@ -644,7 +648,7 @@ module core
     jumps          = 1'b0;
     target         = '0;
     if (run) begin
-      for (int unsigned i = 0; i < Width; i++) begin
+      `ROLLED(i, Width) begin
         if (4'(i) < count && info[i].unit == 4'(UnitBranch)) begin
           target = pc_q + imm[i];
           jumps  = 1'b0;
@@ -704,7 +708,7 @@ module core
     low    = 0;
     high   = 0;
     status = spr_q[SprFsr];
-    for (int unsigned i = 0; i < Width; i++) begin
+    `ROLLED(i, Width) begin
       fp_low[i]  = '0;
       fp_high[i] = '0;
       if (run && 4'(i) < count && is_fp_or_media(info[i].unit)) begin
@@ -721,7 +725,7 @@ module core
   endfunction
 
   always_comb begin
-    for (int unsigned i = 0; i < Width; i++) begin
+    `ROLLED(i, Width) begin
       int_write[i]   = 1'b0;
       flags_write[i] = 1'b0;
       vec_write[i]   = 1'b0;
@@ -747,9 +751,9 @@ module core
         end
       end
     end
-    for (int unsigned p = 0; p < MemPorts; p++) begin
+    `ROLLED(p, MemPorts) begin
       if (memory_atom[p].load) begin
-        for (int unsigned i = 0; i < Width; i++) begin
+        `ROLLED(i, Width) begin
           if (4'(i) == memory_source[p]) begin
             value[i]      = loaded[p][63:0];
             high_value[i] = loaded[p][127:64];
@@ -764,7 +768,7 @@ module core
     logic [10:0] div, fp_div;
     div    = '0;
     fp_div = '0;
-    for (int unsigned i = 0; i < Width; i++) begin
+    `ROLLED(i, Width) begin
       late[i]           = 1'b0;
       late_latency[i]   = latency_q[info[i].latency];
       late_registers[i] = '0;
@@ -784,7 +788,7 @@ module core
         if (flags_write[i]) late_registers[i][7'd8 + 7'(fd[i])] = 1'b1;
       end
     end
-    for (int unsigned p = 0; p < MemPorts; p++) begin
+    `ROLLED(p, MemPorts) begin
       load[p]          = memory_atom[p].load && !memory_atom[p].discard;
       load_register[p] = memory_atom[p].destination;
       load_latency[p]  = latency_q[LatLoad] + (to_memory[p] && access_two[p] ? 8'd1 : 8'd0);

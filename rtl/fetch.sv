@@ -213,8 +213,8 @@ module fetch
   /* verilator lint_off BLKSEQ */
   always_ff @(posedge clk_i) begin
     if (range_i) begin
-      for (int unsigned s = 0; s < Sets; s++) begin
-        for (int unsigned w = 0; w < Ways; w++) begin
+      `ROLLED(s, Sets) begin
+        `ROLLED(w, Ways) begin
           if (in_range((64'(set_q[s].tag[w]) * 64'(Sets) + 64'(s)) << LineWidth)) set_q[s].valid[w] = 1'b0;
         end
       end

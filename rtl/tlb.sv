@@ -2,6 +2,8 @@
 // are replaced in turn, except that a page already present is overwritten in place.
 //
 // Look-ups are combinational. write, flush and flush_page are made at the end of the cycle, one at most.
+`include "loops.svh"
+
 module tlb
   import isa_pkg::*;
   import platform_pkg::*;
@@ -50,14 +52,14 @@ module tlb
   endfunction
 
   always_comb begin
-    for (int unsigned p = 0; p < Ports; p++) begin
+    `ROLLED(p, Ports) begin
       hit_o[p]      = 1'b0;
       flags_o[p]    = '0;
       granules_o[p] = '0;
       physical_o[p] = '0;
       memory_o[p]   = 1'b0;
       if (lookup_valid_i[p]) begin
-        for (int unsigned w = 0; w < Ways; w++) begin
+        `ROLLED(w, Ways) begin
           if (valid_q[entry_of(lookup_page_i[p], w)] && page_q[entry_of(lookup_page_i[p], w)] == lookup_page_i[p]) begin
             hit_o[p]      = 1'b1;
             flags_o[p]    = flags_q[entry_of(lookup_page_i[p], w)];
@@ -81,7 +83,7 @@ module tlb
     found = 1'b0;
     place = entry_of(page, 32'(next_q[set_of(page)]));
     if (write_i || flush_page_i) begin
-      for (int unsigned w = 0; w < Ways; w++) begin
+      `ROLLED(w, Ways) begin
         if (valid_q[entry_of(page, w)] && page_q[entry_of(page, w)] == page) begin
           found = 1'b1;
           place = entry_of(page, w);

@@ -4,7 +4,6 @@
 #include <cstring>
 #include <fstream>
 #include <gtest/gtest.h>
-#include <memory>
 #include <sstream>
 
 namespace chrysalis::hw::test {
@@ -260,9 +259,7 @@ State run_functional(const HostProgram& program, uint64_t max_molecules) {
 }
 
 CycleRun run_cycles(const HostProgram& program, bool traced, uint64_t max_cycles, const EngineFactory& engine) {
-  const auto owned = engine ? std::make_unique<Platform>(program.machine, kGuestRam, engine)
-                            : std::make_unique<Platform>(program.machine, kGuestRam);
-  Platform& platform = *owned;
+  Platform platform(program.machine, kGuestRam, engine);
   platform.set_service([](uint32_t number, uint64_t) { return serve(number); });
   EXPECT_TRUE(platform.load(kConcealedBase, program.code.bytes.data(), program.code.bytes.size()));
   for (const HostProgram::ModeRange& range : program.modes)
