@@ -8,6 +8,7 @@
 #include "hw/account.h"
 #include "hw/data_side.h"
 #include "hw/fetch_side.h"
+#include "hw/observer.h"
 #include "hw/parameters.h"
 #include "hw/surroundings.h"
 #include "hw/types.h"
@@ -53,6 +54,8 @@ struct CoreCounters {
   uint64_t forwards = 0;             ///< gated stores that loads took bytes from
   uint64_t device_accesses = 0;
   uint64_t branches_taken = 0;
+  uint64_t jtb_lookups = 0, jtb_hits = 0;
+  uint64_t return_pops = 0, return_hits = 0;
   uint64_t decodings = 0;            ///< molecules predecoded; 0 where none are
   DataSide::Statistics data;
   FetchSide::Statistics fetch;
@@ -73,11 +76,15 @@ class CoreEngine {
   virtual Cycle cycles() const = 0;
   /// x86 instructions committed.
   virtual uint64_t instructions() const = 0;
-  virtual const Account& account() const = 0;
+  virtual Account account() const = 0;
   virtual CoreCounters counters() const = 0;
   /// Valid until the engine runs again. Between runs.
   virtual CoreView view() const = 0;
 
+  /// Tells `observer` of every molecule from now on; null: nobody. Not while running.
+  virtual void observe(Observer* observer) = 0;
+  /// What the firmware's modes (kFirmwareModes) would be charged from now on goes to `mode`; Firmware: to each its own again.
+  virtual void charge_firmware_to(Mode mode) = 0;
   /// Molecules in [begin, end) count for `mode`.
   virtual void set_mode(uint64_t begin, uint64_t end, Mode mode) = 0;
   /// Somebody other than the core has written memory.

@@ -10,6 +10,7 @@
 #include "hw/data_side.h"
 #include "hw/engine_bus.h"
 #include "hw/fetch_side.h"
+#include "hw/observer.h"
 #include "hw/parameters.h"
 #include "hw/surroundings.h"
 #include "hw/types.h"
@@ -29,12 +30,14 @@ class Engine final : public CoreEngine, private EngineHooks {
   RunEnd run(const RunLimits& limits) override;
   void stop() override { stop_requested_ = true; }
 
+  void observe(Observer* observer) override;
+
   ModelCore& core() { return core_; }
   const ModelCore& core() const { return core_; }
 
   Cycle cycles() const override { return up_; }
   uint64_t instructions() const override { return core_.special[static_cast<unsigned>(isa::Special::Gcount)]; }
-  const Account& account() const override { return account_; }
+  Account account() const override;
   CoreCounters counters() const override;
   CoreView view() const override;
   const DataSide& data_side() const { return data_; }
@@ -47,6 +50,7 @@ class Engine final : public CoreEngine, private EngineHooks {
   uint64_t next_address() const { return current_->address; }
 
   void set_mode(uint64_t begin, uint64_t end, Mode mode) override { code_.set_mode(begin, end, mode); }
+  void charge_firmware_to(Mode mode) override;
   void memory_written(uint64_t address, uint64_t size) override;
 
  private:
@@ -61,6 +65,11 @@ class Engine final : public CoreEngine, private EngineHooks {
   uint64_t atoms() override { return atom_count(); }
 
   class FetchPath;
+
+  /// run(), compiled once for each of its two users: those who watch, and those who pay nothing for it.
+  template <bool kObserved> RunEnd loop(const RunLimits& limits);
+  void begin_observation(const Decoded& molecule, Cycle now);
+  void end_observation(const Decoded& molecule, Cycle issued, Cycle done, const Decoded& next, isa::Cause event, unsigned instructions);
 
   // A molecule's way, in order. Those that take and return a cycle are told the time and move it on.
   Cycle fetch(Decoded& molecule, Cycle now);
@@ -95,7 +104,8 @@ class Engine final : public CoreEngine, private EngineHooks {
   CoreParameters parameters_;
   Surroundings& surroundings_;
   isa::PhysicalMemory& memory_;
-  Account account_;
+  Account account_;                     ///< by the molecules' modes alone
+  FirmwareCharge firmware_charge_;
   CodeMarks marks_;
   EngineBus bus_;
   ModelCore core_;
@@ -129,6 +139,10 @@ class Engine final : public CoreEngine, private EngineHooks {
   unsigned release_count_ = 0;         ///< stores that the molecule's commit releases
   unsigned gated_before_ = 0;          ///< gated stores when the molecule began
   CoreCounters statistics_;             ///< those that are counted as they happen; see counters()
+
+  // Of the molecule under way, for the observer.
+  Observer* observer_ = nullptr;
+  Observation observation_;
 };
 
 }  // namespace chrysalis::hw

@@ -29,6 +29,8 @@ module core
   output logic        redirecting_o,      // and that to the molecule before
   output logic [63:0] pc_o,
   output logic [3:0]  count_o,            // atoms
+  output logic [63:0] end_o,              // of the molecule behind it
+  output logic        rollback_o,         // by the atom or by the event
   output logic        commit_o,
   output logic [11:0] committed_o,        // guest instructions
   output logic [63:0] gcount_o,
@@ -574,7 +576,8 @@ module core
   logic [63:0] fsr;                         // after the molecule's floating-point atoms
   logic [9:0]  branch_penalty;
   logic        jtb_write, jtb_clear, pop, push, return_clear;
-  logic [31:0] jtb_guest, push_guest;
+  logic        jtb_looks_up;
+  logic [31:0] jtb_guest, push_guest, pop_guest;
   logic [63:0] push_host;
   logic        taken;
 
@@ -641,7 +644,9 @@ module core
     next_pc        = pc_q + 64'(bytes);
     branch_penalty = 10'(straps_q.branch);
     jtb_guest      = '0;
+    jtb_looks_up   = 1'b0;
     pop            = 1'b0;
+    pop_guest      = '0;
     push           = 1'b0;
     push_guest     = '0;
     push_host      = '0;
@@ -660,7 +665,8 @@ module core
               branch_penalty = 10'(straps_q.indirect);
             end
             FamRet: begin
-              pop    = 1'b1;
+              pop       = 1'b1;
+              pop_guest = a[i][31:0];
               jumps  = top_host != '0 && top_guest == a[i][31:0];
               target = top_host;
               branch_penalty = 10'(straps_q.ret);
@@ -670,7 +676,10 @@ module core
               push_guest = a[i][31:0];
               push_host  = target;
             end
-            FamJtbLookup: jtb_guest = a[i][31:0];
+            FamJtbLookup: begin
+              jtb_looks_up = 1'b1;
+              jtb_guest    = a[i][31:0];
+            end
             FamBrCc:   jumps = holds(cond[i], a[i]);
             FamBrZ:    jumps = a[i] == '0;
             FamBrNz:   jumps = a[i] != '0;
@@ -1058,8 +1067,14 @@ module core
         counter_q[14] <= counter_q[14] + 64'(gated) + 64'(new_stores);
         if (64'(gated) + 64'(new_stores) > counter_q[15]) counter_q[15] <= 64'(gated) + 64'(new_stores);
       end
-      counter_q[16] <= molecules_q;
-      counter_q[17] <= atoms_q;
+      if (issue && jtb_looks_up) begin
+        counter_q[16] <= counter_q[16] + 64'd1;
+        counter_q[17] <= counter_q[17] + 64'(jtb_host != '0);
+      end
+      if (issue && pop) begin
+        counter_q[20] <= counter_q[20] + 64'd1;
+        counter_q[21] <= counter_q[21] + 64'(top_host != '0 && top_guest == pop_guest);
+      end
       counter_q[18] <= commits_q;
       counter_q[19] <= rollbacks_q;
     end
@@ -1071,6 +1086,8 @@ module core
   assign cause_o     = event_cause;
   assign pc_o        = pc_q;
   assign count_o     = count;
+  assign end_o       = pc_q + 64'(bytes);
+  assign rollback_o  = rolls_back;
   assign commit_o    = commits;
   assign committed_o = last_selector;
   assign gcount_o    = spr_q[SprGcount];

@@ -88,6 +88,7 @@ class Engine final : public hw::CoreEngine, private Bus {
   void reset() override {
     started_ = false;
     account_ = hw::Account{};
+    firmware_charge_ = hw::FirmwareCharge{};
     counters_ = hw::CoreCounters{};
     gated_.clear();
     quiet_until_ = 0;
@@ -120,7 +121,9 @@ class Engine final : public hw::CoreEngine, private Bus {
       const uint64_t begin = std::exchange(written_begin_, 0), end = std::exchange(written_end_, 0);
       model_->clock(lines_, end != 0, begin, end);
       account(ended);
-      if (stopped_ && !model_->outputs().redirecting) return hw::RunEnd::Platform;
+      const Outputs& begun = model_->outputs();
+      if (observer_ != nullptr && observed_ == Observed::Left && !begun.redirecting) tell(begun);
+      if (stopped_ && !begun.redirecting) return hw::RunEnd::Platform;
     }
   }
 
@@ -128,7 +131,16 @@ class Engine final : public hw::CoreEngine, private Bus {
 
   Cycle cycles() const override { return started_ ? model_->outputs().cycle : 0; }
   uint64_t instructions() const override { return started_ ? model_->outputs().gcount : 0; }
-  const hw::Account& account() const override { return account_; }
+  hw::Account account() const override {
+    hw::Account account = account_;
+    hw::FirmwareCharge(firmware_charge_).settle(account);
+    return account;
+  }
+  void charge_firmware_to(Mode mode) override { firmware_charge_.change(account_, mode); }
+  void observe(hw::Observer* observer) override {
+    observer_ = observer;
+    observed_ = Observed::Nothing;
+  }
 
   hw::CoreCounters counters() const override {
     hw::CoreCounters counters = counters_;
@@ -158,6 +170,10 @@ class Engine final : public hw::CoreEngine, private Bus {
     counters.rollback_atoms = value[13];
     counters.guest_stores = value[14];
     counters.gated_peak = value[15];
+    counters.jtb_lookups = value[16];
+    counters.jtb_hits = value[17];
+    counters.return_pops = value[20];
+    counters.return_hits = value[21];
     counters.commits = value[18];
     counters.rollbacks = value[19];
     return counters;
@@ -212,11 +228,41 @@ class Engine final : public hw::CoreEngine, private Bus {
     // In the cycle of its request the core does not know yet where a line comes from.
     if (charge == Charge::FetchL2 || charge == Charge::FetchMemory) charge = fetched_from_memory_ ? Charge::FetchMemory : Charge::FetchL2;
     ++mode[charge];
+    if (observer_ != nullptr) watch(out, charge);
     if (out.issue) {
       mode.atoms += out.count;
       if (out.commit) mode.instructions += out.committed;
     }
     if (out.event) ++counters_.events[out.cause];
+  }
+
+  /// Adds a cycle to the molecule under way, for the observer.
+  void watch(const Outputs& out, Charge charge) {
+    if (observed_ == Observed::Nothing) {
+      // Watching may begin amid a molecule; what it is charged counts from then on.
+      observation_ = hw::Observation{};
+      observation_.up = out.cycle;
+      observed_ = Observed::Up;
+    }
+    ++observation_.charged[static_cast<unsigned>(charge)];
+    if (out.ready) observation_.ready = out.cycle;
+    if (!out.issue && !out.event) return;
+    observation_.address = out.pc;
+    observation_.end = out.end;
+    observation_.mode = last_mode_;
+    observation_.event = static_cast<isa::Cause>(out.cause);
+    observation_.commits = out.commit;
+    observation_.rolls_back = out.rollback;
+    observation_.instructions = static_cast<uint16_t>(out.commit ? out.committed : 0);
+    observation_.issued = out.cycle;
+    observed_ = Observed::Left;
+  }
+  /// The next molecule is up.
+  void tell(const Outputs& next) {
+    observation_.next = next.pc;
+    observation_.done = next.cycle;
+    observed_ = Observed::Nothing;
+    observer_->observe(observation_);
   }
 
   /// Later ranges win.
@@ -349,6 +395,10 @@ class Engine final : public hw::CoreEngine, private Bus {
   std::vector<Gated> gated_;           ///< oldest first
   uint64_t written_begin_ = 0, written_end_ = 0;
   hw::Account account_;
+  hw::FirmwareCharge firmware_charge_;
+  hw::Observer* observer_ = nullptr;
+  hw::Observation observation_;        ///< of the molecule under way
+  enum class Observed : uint8_t { Nothing, Up, Left } observed_ = Observed::Nothing;
   hw::CoreCounters counters_;          ///< those that are not the core's
   std::vector<ModeRange> modes_;
   static constexpr unsigned kModeCache = 4096;

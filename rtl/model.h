@@ -21,10 +21,10 @@ inline constexpr unsigned kCounters = 24;
 
 /// core.sv's outputs in the present cycle.
 struct Outputs {
-  uint64_t cycle = 0, pc = 0, gcount = 0;
+  uint64_t cycle = 0, pc = 0, end = 0, gcount = 0;
   uint32_t committed = 0, gated = 0;
   uint8_t cause = 0, charge = 0, count = 0;
-  bool ready = false, issue = false, event = false, redirecting = false, commit = false;
+  bool ready = false, issue = false, event = false, redirecting = false, commit = false, rollback = false;
 };
 
 /// Architectural registers, copied out.

@@ -137,6 +137,8 @@ template <class Top> class ModelOf final : public Model {
   void read_outputs() {
     outputs_.cycle = top_.cycle_o;
     outputs_.pc = top_.pc_o;
+    outputs_.end = top_.end_o;
+    outputs_.rollback = top_.rollback_o;
     outputs_.gcount = top_.gcount_o;
     outputs_.committed = top_.committed_o;
     outputs_.gated = top_.gated_o;
