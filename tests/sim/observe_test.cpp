@@ -172,8 +172,10 @@ TEST(Watching, ChangesNothing) {
   request.observers = {&log, &timeline, &pipeline};
   const RunResult watched = run_program(request);
   ASSERT_EQ(alone.statistics.list().size(), watched.statistics.list().size());
-  for (const Statistic& statistic : alone.statistics.list())
-    if (!statistic.name.starts_with("sim.")) EXPECT_EQ(statistic.value, watched.statistics.find(statistic.name)->value) << statistic.name;
+  for (const Statistic& statistic : alone.statistics.list()) {
+    if (statistic.name.starts_with("sim.")) continue;
+    EXPECT_EQ(statistic.value, watched.statistics.find(statistic.name)->value) << statistic.name;
+  }
 }
 
 TEST(Watching, NeedsTheCycleModel) {
@@ -197,7 +199,9 @@ void expect_nesting(const nlohmann::json& events) {
     for (const auto& [begin, end] : slices) {
       EXPECT_LT(begin, end);
       while (!open.empty() && open.back() <= begin) open.pop_back();
-      if (!open.empty()) EXPECT_LE(end, open.back()) << "track " << track << " at " << begin;
+      if (!open.empty()) {
+        EXPECT_LE(end, open.back()) << "track " << track << " at " << begin;
+      }
       open.push_back(end);
     }
   }
