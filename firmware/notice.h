@@ -17,6 +17,7 @@ namespace chrysalis::fw {
   NOTICE(Installed, "installed", "the translation can be entered: gear, code, bytes, instructions, key, exits")    \
   NOTICE(Refused, "refused", "nothing came of it: no instruction that a translation can hold, or no room: gear")   \
   NOTICE(Dropped, "dropped", "the translation is not entered any more: gear, code, reason")                        \
+  NOTICE(Reactivated, "reactivated", "the source of a dropped one is what it was: it can be entered again: gear, code") \
   NOTICE(Chained, "chained", "an exit of the translation leads to another one: gear, code, other")                 \
   NOTICE(Unchained, "unchained", "and no longer does: gear, code, other")                                          \
   NOTICE(Learned, "learned", "it is to be made anew with more care: cause")

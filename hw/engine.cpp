@@ -65,6 +65,7 @@ void Engine::reset() {
   // Whoever resets may have loaded another program.
   code_.written(parameters_.config.concealed_base, parameters_.config.concealed_size);
   account_ = Account{};
+  firmware_charge_ = FirmwareCharge{};
   statistics_ = Statistics{};
   current_ = go(core_.pc);
   redirected_to_ = current_;
@@ -80,6 +81,14 @@ void Engine::reset() {
   bus_.forwarded = 0;
   stop_requested_ = false;
 }
+
+Account Engine::account() const {
+  Account account = account_;
+  FirmwareCharge(firmware_charge_).settle(account);
+  return account;
+}
+
+void Engine::charge_firmware_to(Mode mode) { firmware_charge_.change(account_, mode); }
 
 uint64_t Engine::molecule_count() const {
   uint64_t count = 0;

@@ -65,7 +65,7 @@ class Engine final : private EngineHooks {
 
   /// Cycles passed: the next molecule comes up in this one, or its waiting so far has been charged.
   Cycle cycles() const { return up_; }
-  const Account& account() const { return account_; }
+  Account account() const;
   const Statistics& statistics() const { return statistics_; }
   const DataSide& data_side() const { return data_; }
   const FetchSide& fetch_side() const { return fetch_; }
@@ -80,6 +80,8 @@ class Engine final : private EngineHooks {
 
   /// Molecules in [begin, end) count for `mode`.
   void set_mode(uint64_t begin, uint64_t end, Mode mode) { code_.set_mode(begin, end, mode); }
+  /// What the firmware's modes (kFirmwareModes) would be charged from now on goes to `mode`; Firmware: to each its own again.
+  void charge_firmware_to(Mode mode);
   /// Somebody other than the core has written concealed memory.
   void memory_written(uint64_t address, uint64_t size);
 
@@ -134,7 +136,8 @@ class Engine final : private EngineHooks {
   CoreParameters parameters_;
   Surroundings& surroundings_;
   isa::PhysicalMemory& memory_;
-  Account account_;
+  Account account_;                     ///< by the molecules' modes alone
+  FirmwareCharge firmware_charge_;
   CodeMarks marks_;
   EngineBus bus_;
   ModelCore core_;

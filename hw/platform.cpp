@@ -136,7 +136,8 @@ uint64_t Platform::cycles() const { return fabric().core.engine().cycles(); }
 uint64_t Platform::instructions() const {
   return fabric().core.engine().core().special[static_cast<unsigned>(isa::Special::Gcount)];
 }
-const Account& Platform::account() const { return fabric().core.engine().account(); }
+void Platform::charge_firmware_to(Mode mode) { fabric().core.engine().charge_firmware_to(mode); }
+Account Platform::account() const { return fabric().core.engine().account(); }
 
 std::vector<Statistic> Platform::statistics() const {
   const Fabric& machine = fabric();

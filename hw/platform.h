@@ -74,6 +74,9 @@ class Platform {
 
   /// Tells `observer` of every molecule from now on; null: nobody. Costs nothing while nobody listens. Not within run().
   void observe(Observer* observer);
+  /// From now on, what the firmware's modes (kFirmwareModes) would be charged goes to `mode`; Firmware: to each its own again.
+  /// For a service handler, when the same code serves several purposes.
+  void charge_firmware_to(Mode mode);
 
   void reset();
   /// Runs from where the last run ended until a limit, the service handler or stop() ends it. Between calls
@@ -84,7 +87,7 @@ class Platform {
 
   uint64_t cycles() const;
   uint64_t instructions() const;
-  const Account& account() const;
+  Account account() const;
   /// In a fixed order. The account is not among them.
   std::vector<Statistic> statistics() const;
   CoreView core() const;

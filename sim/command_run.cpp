@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 struct Options {
   RunOptions common;
   std::vector<std::string> statistics;
-  std::string outdir, timeline, pipeline, window;
+  std::string outdir, timeline, pipeline, window, translations;
   uint64_t max_instructions = UINT64_MAX, max_cycles = UINT64_MAX;
 };
 
@@ -37,6 +37,7 @@ unsigned terminal_width() {
 int run(const Options& options, const GuestCommand& guest) {
   RunRequest request = make_request(options.common, guest);
   request.limits = {options.max_instructions, options.max_cycles};
+  request.translations = options.translations;
   std::vector<std::string> outputs = options.statistics;
   for (const std::string& path : outputs) check_statistics_path(path);
   if (!options.outdir.empty()) {
@@ -79,6 +80,8 @@ Command add_run_command(CLI::App& app, const GuestCommand& guest) {
   command->add_option("--pipeline", options->pipeline, "write every atom's way through the pipeline to FILE, for Konata; choose a --window")
       ->type_name("FILE.kanata");
   command->add_option("--window", options->window, "what --timeline and --pipeline show: cycles=A:B or instructions=A:B")->type_name("WINDOW");
+  command->add_option("--translations", options->translations, "write every translation, as it is installed, to FILE: gear, guest address, x86 instructions, host address, code")
+      ->type_name("FILE");
   command->add_option("--max-instructions", options->max_instructions, "stop after N x86 instructions")
       ->check(CLI::NonNegativeNumber)->type_name("N");
   command->add_option("--max-cycles", options->max_cycles, "stop after N host cycles")

@@ -52,6 +52,8 @@ class Engine {
   virtual std::span<uint8_t> concealed() = 0;
   /// Tells `observer` of every molecule from now on; null: nobody. False if this kind of execution has no molecules in time.
   virtual bool observe(hw::Observer* observer) { return observer == nullptr; }
+  /// The code cache.
+  virtual std::span<const uint8_t> code_cache() = 0;
   /// Runs from reset, or from where the last call stopped at a limit.
   virtual StopReason run(const Limits& limits, const ServiceHandler& service, const std::atomic<bool>& interrupt) = 0;
   virtual uint64_t cycles() const = 0;

@@ -12,7 +12,6 @@ namespace {
 hw::Mode mode_of(image::AccountMode mode) {
   switch (mode) {
     case image::AccountMode::Interpreter: return hw::Mode::Interpreter;
-    case image::AccountMode::Translator: return hw::Mode::Translator2;
     case image::AccountMode::Dispatch: return hw::Mode::Dispatch;
     case image::AccountMode::Recovery: return hw::Mode::Recovery;
     default: return hw::Mode::Firmware;
@@ -31,6 +30,7 @@ class CycleEngine final : public Engine {
     for (unsigned gear = 0; gear < 3; ++gear)
       platform_.set_mode(fw::kGearAreaBase[gear], fw::kGearAreaBase[gear] + fw::kGearAreaSize[gear], kTranslated[gear]);
     platform_.set_service([this](uint32_t service, uint64_t cycle) {
+      if (service == static_cast<uint32_t>(fw::Service::Translating)) charge_translator(mailbox().argument[0]);
       isa::PlatformResult result;
       result.stop = !(*service_)(static_cast<fw::Service>(service), cycle);
       return result;
@@ -44,6 +44,7 @@ class CycleEngine final : public Engine {
   }
   fw::Mailbox& mailbox() override { return mailbox_in(platform_.memory()); }
   std::span<uint8_t> concealed() override { return {platform_.memory().ram(fw::kConcealedBase, fw::kConcealedSize), fw::kConcealedSize}; }
+  std::span<const uint8_t> code_cache() override { return code_cache_in(platform_.memory()); }
 
   bool observe(hw::Observer* observer) override {
     platform_.observe(observer);
@@ -94,6 +95,12 @@ class CycleEngine final : public Engine {
   std::string fault() const override { return ""; }
 
  private:
+  /// The firmware's code is the same for all gears: it says for which one it is at work.
+  void charge_translator(uint64_t gear) {
+    constexpr hw::Mode kModes[] = {hw::Mode::Firmware, hw::Mode::Translator1, hw::Mode::Translator2, hw::Mode::Translator3};
+    platform_.charge_firmware_to(kModes[std::min<uint64_t>(gear, 3)]);
+  }
+
   static hw::SystemParameters parameters(const isa::MachineModel& machine, const Settings& settings, const image::Image& image) {
     hw::SystemParameters result = hw::system_parameters(machine, fw::kConcealedBase, fw::kConcealedSize);
     result.core.config.reset_vector = image.reset;

@@ -125,6 +125,10 @@ void Timeline::notice(const fw::Notice& notice, uint64_t cycle) {
       say(fmt::format("dropped: {}", fw::kDropReasonName[static_cast<unsigned>(notice.reason)]), "drop",
           fmt::format(R"("eip":"{}","gear":{})", eip, notice.gear));
       break;
+    case fw::NoticeKind::Reactivated:
+      gear_[notice.eip] = notice.gear;
+      say("used again", "drop", fmt::format(R"("eip":"{}","gear":{})", eip, notice.gear));
+      break;
     case fw::NoticeKind::Chained:
       say("chained", "chain", fmt::format(R"("from":"{}","to":"0x{:x}")", eip, notice.other));
       break;

@@ -106,6 +106,7 @@ void TranslationLog::notice(const fw::Notice& notice, uint64_t cycle) {
       // Functions of the firmware's are not ours to call.
       pending_.formed->options.after_pass = nullptr;
       pending_.formed->options.observer = nullptr;
+      pending_.formed->options.clock = nullptr;
       pending_.addresses = memory.array<uint32_t>(formed.addresses, formed.address_count);
       break;
     }
@@ -115,6 +116,9 @@ void TranslationLog::notice(const fw::Notice& notice, uint64_t cycle) {
         record->dropped = cycle;
         record->reason = notice.reason;
       }
+      break;
+    case fw::NoticeKind::Reactivated:
+      if (TranslationRecord* record = find(notice.code)) record->dropped = UINT64_MAX;
       break;
     case fw::NoticeKind::Chained:
       if (TranslationRecord* record = find(notice.code)) ++record->chained;
