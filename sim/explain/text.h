@@ -25,6 +25,8 @@ std::vector<std::string> region_facts(const ExplainedRun& run, const Explanation
 std::string complete_text(const Explanation& region, const MoleculeView& row);
 /// Where a rollback in the row leads.
 std::string back_text(const Explanation& region, const MoleculeView& row);
+/// The rows of its compensation code; empty if it has none.
+std::string rows_text(const ExitView& exit);
 std::string exit_text(const Explanation& region, const ExitView& exit);
 
 }  // namespace chrysalis::sim
