@@ -108,6 +108,15 @@ TEST(ExplainProfile, CountsAddUpToTheAccount) {
     EXPECT_EQ(made[gear], result.statistics.count("firmware.translations.gear" + std::to_string(gear))) << gear;
 }
 
+TEST(ExplainProfile, LookUpHelpIsCounted) {
+  const RunResult jumps = run_program(kernel("interpreter-O2", "efficeon"));
+  EXPECT_GT(jumps.statistics.count("host.jtb.hits"), 100u);
+  EXPECT_LE(jumps.statistics.count("host.jtb.hits"), jumps.statistics.count("host.jtb.lookups"));
+  const RunResult returns = run_program(kernel("recursion-O2", "efficeon"));
+  EXPECT_GT(returns.statistics.count("host.return_stack.hits"), 100u);
+  EXPECT_LE(returns.statistics.count("host.return_stack.hits"), returns.statistics.count("host.return_stack.pops"));
+}
+
 TEST(ExplainProfile, ExitsAreAsManyAsEntries) {
   // Whatever enters a region leaves it: by an exit or by an event.
   RunRequest request = kernel("quicksort-O2");
