@@ -88,7 +88,13 @@ Account Engine::account() const {
   return account;
 }
 
-void Engine::charge_firmware_to(Mode mode) { firmware_charge_.change(account_, mode); }
+void Engine::charge_firmware_to(Mode mode) {
+  // The molecule under way keeps what it has been charged with.
+  ModeAccount& under_way = account_[observed_mode_];
+  const ModeAccount before = under_way;
+  firmware_charge_.change(account_, mode);
+  for (unsigned i = 0; i < kCharges; ++i) observation_.charged[i] += under_way.cycles[i] - before.cycles[i];
+}
 
 uint64_t Engine::molecule_count() const {
   uint64_t count = 0;
@@ -180,10 +186,10 @@ void Engine::observe(Observer* observer) {
 void Engine::begin_observation(const Decoded& molecule, Cycle now) {
   observation_.up = now;
   // A molecule that is not decoded yet has no account. Nothing is charged to it before it has been.
-  const Mode mode = molecule.line == Decoded::kUndecoded ? code_.mode_of(molecule.address)
-                                                         : static_cast<Mode>(molecule.account - account_.mode);
-  observation_.mode = mode;
-  std::copy_n(account_[mode].cycles, kCharges, observation_.charged);
+  observed_mode_ = molecule.line == Decoded::kUndecoded ? code_.mode_of(molecule.address)
+                                                        : static_cast<Mode>(molecule.account - account_.mode);
+  observation_.mode = firmware_charge_.charged(observed_mode_);
+  std::copy_n(account_[observed_mode_].cycles, kCharges, observation_.charged);
 }
 
 void Engine::end_observation(const Decoded& molecule, Cycle issued, Cycle done, const Decoded& next, isa::Cause event,
@@ -198,7 +204,7 @@ void Engine::end_observation(const Decoded& molecule, Cycle issued, Cycle done, 
   o.instructions = static_cast<uint16_t>(instructions);
   o.issued = issued;
   o.done = done;
-  for (unsigned i = 0; i < kCharges; ++i) o.charged[i] = account_[o.mode].cycles[i] - o.charged[i];
+  for (unsigned i = 0; i < kCharges; ++i) o.charged[i] = account_[observed_mode_].cycles[i] - o.charged[i];
   observer_->observe(o);
 }
 

@@ -143,6 +143,7 @@ class Engine final : public CoreEngine, private EngineHooks {
   // Of the molecule under way, for the observer.
   Observer* observer_ = nullptr;
   Observation observation_;
+  Mode observed_mode_ = Mode::Firmware;  ///< in which its cycles are counted first; observation_.mode: to whom they go
 };
 
 }  // namespace chrysalis::hw
