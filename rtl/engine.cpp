@@ -242,6 +242,7 @@ class Engine final : public hw::CoreEngine, private Bus {
       // Watching may begin amid a molecule; what it is charged counts from then on.
       observation_ = hw::Observation{};
       observation_.up = out.cycle;
+      observation_.mode = firmware_charge_.charged(last_mode_);
       observed_ = Observed::Up;
     }
     ++observation_.charged[static_cast<unsigned>(charge)];
@@ -249,7 +250,6 @@ class Engine final : public hw::CoreEngine, private Bus {
     if (!out.issue && !out.event) return;
     observation_.address = out.pc;
     observation_.end = out.end;
-    observation_.mode = last_mode_;
     observation_.event = static_cast<isa::Cause>(out.cause);
     observation_.commits = out.commit;
     observation_.rolls_back = out.rollback;
