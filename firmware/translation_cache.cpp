@@ -220,7 +220,7 @@ Translation* TranslationCache::install(const NewTranslation& made, const Source&
   }
   t.next_in_bucket = bucket(t.eip);
   bucket(t.eip) = &t;
-  notify({.kind = NoticeKind::Installed, .gear = t.gear, .eip = t.eip, .instructions = t.instructions, .code = t.code, .bytes = t.bytes,
+  notify({.kind = NoticeKind::Installed, .gear = t.gear, .checks = t.checks, .eip = t.eip, .instructions = t.instructions, .code = t.code, .bytes = t.bytes,
           .key = t.key, .exits = reinterpret_cast<uint64_t>(&exits_[area.first_exit + t.first_exit]), .exit_count = t.exit_count,
           .first_exit = made.place.first_exit});
   if (has(kSwitchAnnounce)) announce(t);
