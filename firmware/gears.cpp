@@ -260,7 +260,7 @@ bool Gears::recheck(uint32_t eip) {
   if (t == nullptr) return false;
   if (cache_.recheck(*t)) return true;
   if (note_fault(*t, FaultKind::Check) == kPatience && adapts() && t->instructions > 1) {
-    adaptation_.shorten(eip, t->instructions);
+    adaptation_.shorten(t->eip, t->instructions);
     count(Counter::Retranslations);
     cache_.discard(*t);
   }
