@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "isa-host/machine_description.h"
+#include "translator/stage.h"
 
 namespace chrysalis::fw {
 
@@ -77,8 +78,11 @@ enum class Service : uint32_t {
   GuestException = 1,   ///< x86 exception or software interrupt: Mailbox::vector, error_code, cr2; context is precise
   Console = 2,          ///< diagnostic text: arg0 = address in concealed memory, arg1 = length
   Panic = 3,            ///< firmware bug: text as for Console; the platform stops with an error
-  UnsupportedInstruction = 4,  ///< statistics only: arg0 = guest address; #UD follows as GuestException
+  UnsupportedInstruction = 4,  ///< report only: arg0 = guest address, arg1 = x86::Mnemonic; #UD follows as GuestException
   Attention = 5,        ///< an interrupt line is raised, Special::Ipending says which; the context is precise
+  Notice = 6,           ///< for whoever watches: arg0 = address of a fw::Notice (firmware/notice.h). Needs no answer
+  Translating = 7,      ///< statistics only: arg0 = gear for which the firmware translates from now on; 0: for none
+  Installed = 8,        ///< with kSwitchAnnounce: Mailbox::installed is in the code cache and has not run yet
 };
 
 /// What the platform asks of the firmware when a service returns (bits of Mailbox::reply).
@@ -122,6 +126,8 @@ enum GearSwitch : uint32_t {
   kSwitchAdaptation = 16,      ///< translations learn from events
   kSwitchFollowCalls = 32,     ///< gear 3 goes into calls, returns and indirect jumps
   kSwitchBlocks = 64,          ///< regions end at the first branch
+  kSwitchReorder = 128,        ///< guest accesses may change their order at all
+  kSwitchAnnounce = 256,      ///< the platform hears of each translation, Service::Installed
   // The ladder for code that changes; the first rung is to protect whole pages.
   kSwitchUnprotected = 1 << 24, ///< nothing is protected: all translations check their source, and what is not translated is not cached
   kSwitchWholePages = 1 << 25,  ///< pages with code are protected as a whole, not by granules
@@ -129,6 +135,8 @@ enum GearSwitch : uint32_t {
   kSwitchSelfCheck = 1 << 27,   ///< code that is often stored to is not protected: its translations check their source
   kSwitchStylised = 1 << 28,    ///< immediates and displacements that change are loaded when they are used
   kSwitchGroups = 1 << 29,      ///< translations of earlier contents are kept, for when those come back
+  kSwitchNoShadow = 1u << 30,  ///< code that needs no shadow registers and gated stores: a commit before every instruction that may fault
+  kSwitchCheck = 1u << 31,     ///< the hosted form proves every translation (translator/check); the core form does not look at it
 };
 
 /// What the interpreters keep next to the guest's registers, so that one base register and short offsets
@@ -142,6 +150,13 @@ struct InterpreterScratch {
   uint64_t profile;          ///< displacement from half a micro-operation's address to its exit profile
   uint64_t spare[10];
   uint64_t temp[480];        ///< temporaries of one x86 instruction
+};
+
+/// A translation, as Service::Installed tells of it.
+struct InstalledTranslation {
+  uint64_t code;          ///< host address
+  uint32_t bytes;
+  uint32_t eip, gear, instructions;
 };
 
 /// First two pages of concealed memory.
@@ -166,7 +181,7 @@ struct Mailbox {
   // exchange with the platform
   GuestContext context;
   InterpreterScratch scratch;      ///< within reach of short offsets from the context
-  uint64_t argument[2];      ///< of Console, Panic and UnsupportedInstruction: arg0, arg1
+  uint64_t argument[2];      ///< of Console, Panic, UnsupportedInstruction and Translating: arg0, arg1
   uint32_t vector;
   uint32_t error_code;
   uint32_t is_software_interrupt;  ///< 1: INT n / INT3 / INTO, EIP is after the instruction
@@ -177,6 +192,8 @@ struct Mailbox {
   TlsDescriptor tls[3];            ///< GDT entries 12..14 of the running thread
   // firmware statistics, read by the platform at the end of a run; see firmware/counters.def
   uint64_t counter[128];
+  uint64_t stage_cycles[3][translator::kStages];  ///< translating for gears 1 to 3
+  InstalledTranslation installed;
 };
 inline constexpr uint64_t kMailboxMagic = 0x53494c4153595243;  // "CRYSALIS"
 static_assert(sizeof(Mailbox) <= 8192);

@@ -186,7 +186,7 @@ Block* BlockCache::build(uint32_t eip, FetchFault& fault) {
     else if (helped != interpreted) break;
     if (fetched.unsupported) {
       if (instructions != 0) break;
-      report_unsupported(at);
+      report_unsupported(at, fetched.inst.mnemonic);
     }
     if (instructions == 0) pages[0] = fetched.page[0];
     pages[1] = fetched.page[1];

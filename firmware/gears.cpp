@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "firmware/check.h"
 #include "firmware/code_stubs.h"
 #include "firmware/counters.h"
 
 namespace chrysalis::fw {
 namespace {
+
+using translator::Stage;
 
 FaultKind kind_of(isa::Cause cause) {
   switch (cause) {
@@ -40,8 +43,10 @@ ExitKind kind_of(translator::QuickExitKind kind) {
   }
 }
 
-/// Without samples the monitor has to see a block of gear 1 until it is hot enough for the next gear.
+/// Without samples the monitor has to see a translation until it is hot enough for the next gear.
 bool chains_counted_blocks(const Mailbox& mailbox) { return mailbox.max_gear == 1 || mailbox.gears.sample_period != 0; }
+
+}  // namespace
 
 translator::QuickOptions quick_options(const Mailbox& mailbox) {
   translator::QuickOptions options;
@@ -52,15 +57,13 @@ translator::QuickOptions quick_options(const Mailbox& mailbox) {
   return options;
 }
 
-uint64_t resolve(void*, translator::Target kind, int64_t) {
+uint64_t resolve_target(void*, translator::Target kind, int64_t) {
   switch (kind) {
     case translator::Target::Leave: return address(CodeStub::Leave);
     case translator::Target::GuestIndirect: return address(CodeStub::Indirect);
     default: return address(CodeStub::Trap);
   }
 }
-
-}  // namespace
 
 Gears::Gears(GuestCode& code, BlockCache& blocks, const Mailbox& mailbox)
     : code_(code),
@@ -70,8 +73,9 @@ Gears::Gears(GuestCode& code, BlockCache& blocks, const Mailbox& mailbox)
       blocks_(blocks),
       adaptation_(mailbox.gears.misspeculations),
       cache_(code, adaptation_, mailbox.gears),
-      former_(code, blocks, cache_, adaptation_, mailbox.gears),
+      former_(code, blocks, cache_, adaptation_, mailbox.gears, mailbox.machine.store_buffer_entries, clock_),
       quick_(mailbox.machine, quick_options(mailbox)),
+      compiler_(mailbox.machine),
       chains_counted_blocks_(chains_counted_blocks(mailbox)) {}
 
 /// What was hot once need not be. Profiles are looked at only when something is to be translated: that is soon enough.
@@ -87,12 +91,32 @@ void Gears::age_profiles() {
 
 Translation* Gears::translate(uint32_t eip) {
   age_profiles();
-  return options_.first_gear == 1 ? translate_block(eip) : translate_region(eip, 2);
+  return make(eip, options_.first_gear);
+}
+
+Translation* Gears::make(uint32_t eip, unsigned gear) {
+  const auto small = static_cast<uint8_t>(gear);
+  notify({.kind = NoticeKind::Translating, .gear = small, .eip = eip});
+  Translation* const made = gear == 1 ? translate_block(eip) : translate_region(eip, gear);
+  if (made == nullptr) notify({.kind = NoticeKind::Refused, .gear = small, .eip = eip});
+  return made;
+}
+
+/// Whether a commit has to stand before the instruction at `eip`: gear 1 commits only at a block's end.
+bool Gears::needs_commit(uint32_t eip) {
+  if ((options_.switches & kSwitchNoShadow) == 0) return false;
+  FetchFault fault;
+  if (!code_.fetch(eip, fetched_, fault)) return true;
+  for (const ir::Inst& inst : code_.lifted().insts) {
+    if ((ir::effects(inst) & ir::kMayFault) != 0) return true;
+  }
+  return false;
 }
 
 /// Gear 1: a basic block.
 Translation* Gears::translate_block(uint32_t eip) {
   using Step = translator::QuickTranslator::Step;
+  const Translating translating(clock_, 1, Stage::Region);
   quick_.begin(eip);
   source_.clear();
   uint32_t at = eip;
@@ -100,7 +124,10 @@ Translation* Gears::translate_block(uint32_t eip) {
   const uint32_t longest = std::min(options_.max_instructions, adaptation_.limit(eip));
   for (Step step = Step::Continue; step == Step::Continue && quick_.instructions() < longest;) {
     FetchFault fault;
+    if (quick_.instructions() != 0 && needs_commit(at)) break;
+    clock_.begin(Stage::Lift);
     if (adaptation_.care(at) == Care::Isolated || !code_.fetch(at, fetched_, fault, quick_.code(), fetch_for(at, checks)) || fetched_.unsupported) break;
+    clock_.begin(Stage::Region);
     if (fetched_.checked && !checks) {
       if (quick_.instructions() != 0) break;
       checks = true;  // its first instruction reaches into such code
@@ -115,11 +142,14 @@ Translation* Gears::translate_block(uint32_t eip) {
   if (instructions == 0) return nullptr;
 
   constexpr uint32_t kMostExits = 64, kMostBytes = 1u << 14;
+  clock_.begin(Stage::Install);
   const TranslationCache::Place place = cache_.reserve(1, eip, kMostExits, kMostBytes);
   if (place.address == 0) return nullptr;
+  clock_.begin(Stage::Select);
   const translator::QuickCode& made =
       quick_.finish({place.address, address(CodeStub::Leave), place.first_exit, place.first_exit, translator::QuickLikely::Unknown});
   if (made.exits.size() > kMostExits || made.words.size() * 4 > kMostBytes) return nullptr;
+  clock_.begin(Stage::Install);
   exits_.clear();
   for (const translator::QuickCode::Exit& exit : made.exits) {
     exits_.push_back({exit.target, exit.molecule, exit.branch, exit.stub, exit.op, kind_of(exit.kind), false, exit.op != isa::Op::Nop,
@@ -136,9 +166,11 @@ Translation* Gears::translate_block(uint32_t eip) {
 
 /// Gears 2 and 3: a region, optimised.
 Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
+  const Translating translating(clock_, gear, Stage::Region);
   const unsigned instructions = former_.form(eip, gear);
   if (instructions == 0) return nullptr;
   translator::Region& region = former_.region();
+  clock_.begin(Stage::Install);
   // The longest that it can become is known before it is compiled only roughly.
   constexpr uint32_t kBytesPerOperation = 48;
   const auto points = static_cast<uint32_t>(region.maps.size());
@@ -149,12 +181,18 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   options.first_exit = place.first_exit;
   options.passes = options_.passes;
   options.pass_stores = (options_.switches & kSwitchPassStores) != 0;
-  if (adapts() && adaptation_.throttled(eip)) region.in_order.assign(former_.addresses().size(), 1);
-  const translator::CompileStats stats = translator::compile(region, machine_, options, compiled_);
+  options.clock = &clock_;
+  const std::span<const uint32_t> addresses = former_.addresses();
+  if ((options_.switches & kSwitchReorder) == 0 || (adapts() && adaptation_.throttled(eip))) region.in_order.assign(addresses.size(), 1);
+  notify({.kind = NoticeKind::Formed, .gear = static_cast<uint8_t>(gear), .eip = eip, .code = place.address,
+          .formed = {reinterpret_cast<uint64_t>(&region), reinterpret_cast<uint64_t>(&options), reinterpret_cast<uint64_t>(addresses.data()),
+                     static_cast<uint32_t>(addresses.size()), sizeof region, sizeof options, sizeof(ir::Inst)}});
+  const translator::CompileStats stats = compiler_.compile(region, options, compiled_);
+  if ((options_.switches & kSwitchCheck) != 0) check_translation(region, machine_, compiled_, place.first_exit);
 
+  clock_.begin(Stage::Layout);
   exits_.clear();
   sites_.clear();
-  const std::span<const uint32_t> addresses = former_.addresses();
   for (uint32_t m = 0; m < compiled_.molecules.size(); ++m) {
     const auto& molecule = compiled_.molecules[m];
     for (uint32_t a = molecule.first; a < molecule.first + molecule.count; ++a) {
@@ -168,7 +206,7 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   }
   translator::CodeLayout layout;
   layout.add(0, std::move(compiled_));
-  const uint64_t bytes = layout.place(place.address, resolve);
+  const uint64_t bytes = layout.place(place.address, resolve_target);
   if (bytes > bound) return nullptr;
   const auto word_of = [&](uint32_t molecule) { return static_cast<uint32_t>(layout.molecule_address(0, molecule) - place.address) / 4; };
   for (FaultSite& site : sites_) site.offset = 4 * word_of(site.offset);
@@ -178,6 +216,7 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
     exit.link = word_of(exit.link);
   }
   const std::vector<uint32_t> words = layout.encode();
+  clock_.begin(Stage::Install);
   Translation* const t = cache_.install({gear, eip, instructions, place, words, exits_, sites_, former_.checks()}, former_.source());
   if (t == nullptr) return nullptr;
   ++stress_.made;
@@ -204,7 +243,7 @@ void Gears::stress(const Exit* exit, uint32_t eip) {
   };
   const auto drop = [&](Translation* t) {
     if (t == nullptr || !t->valid) ++stress_.act;
-    else if (pay(kDrop[t->gear - 1] * t->instructions)) cache_.discard(*t);
+    else if (pay(kDrop[t->gear - 1] * t->instructions)) cache_.discard(*t, DropReason::Evicted);
   };
   switch (stress_.act % 6) {
     case 0: return drop(cache_.find(eip));
@@ -226,7 +265,7 @@ void Gears::stress(const Exit* exit, uint32_t eip) {
 }
 
 void Gears::chain(Exit& exit, Translation& target) {
-  if (exit.owner->gear == 1 && !chains_counted_blocks_) return;
+  if (counts_entries(*exit.owner)) return;
   cache_.chain(exit, target);
 }
 
@@ -238,10 +277,10 @@ void Gears::consider(uint32_t eip, bool sampled) {
     uint64_t executions = 0;
     for (uint32_t i = 0; i < t->exit_count; ++i) executions += cache_.times_left(*t, i);
     if (executions < options_.threshold[1]) return;
-    translate_region(eip, 2);
-  } else if (sampled && ++t->samples >= options_.threshold[2]) {
-    t->samples = 0;
-    translate_region(eip, 3);
+    make(eip, 2);
+  } else if ((sampled || counts_entries(*t)) && ++t->samples == options_.threshold[2]) {
+    if (sampled) t->samples = 0;  // what could not be made anew may be so later
+    make(eip, 3);
   }
 }
 
@@ -262,7 +301,7 @@ bool Gears::recheck(uint32_t eip) {
   if (note_fault(*t, FaultKind::Check) == kPatience && adapts() && t->instructions > 1) {
     adaptation_.shorten(t->eip, t->instructions);
     count(Counter::Retranslations);
-    cache_.discard(*t);
+    cache_.discard(*t, DropReason::MadeAnew);
   }
   return false;
 }
@@ -280,8 +319,11 @@ bool Gears::before_step(uint32_t eip) {
 void Gears::fault(isa::Cause cause, uint32_t eip, uint64_t host, uint32_t address) {
   count(Counter::TranslationFaults);
   count(counter_of(kind_of(cause)));
-  Translation* const t = cache_.find(eip);
+  Translation* t = cache_.find(eip);
+  // One that commits on the way leaves the address of its last commit.
+  if (t == nullptr || !t->holds(host)) t = cache_.holding(host);
   if (t == nullptr) return;
+  eip = t->eip;
   note_fault(*t, kind_of(cause));
   const uint32_t instruction = cache_.instruction_at(*t, host, cause == isa::Cause::AliasFault || cause == isa::Cause::StoreBufferFull);
   switch (cause) {
@@ -298,7 +340,7 @@ void Gears::confirm(uint32_t address, bool faults) {
   if (!faults || !adapts() || suspect_.instruction == Adaptation::kUnknown || !adaptation_.learn_fault(suspect_.instruction)) return;
   if (Translation* const t = cache_.find(suspect_.region)) {
     count(Counter::Retranslations);
-    cache_.discard(*t);
+    cache_.discard(*t, DropReason::MadeAnew);
   }
 }
 
@@ -312,7 +354,8 @@ void Gears::learn(isa::Cause cause, uint32_t region, uint32_t instruction) {
   Translation* const t = cache_.find(region);
   if (t == nullptr || !adapts() || !adaptation_.learn(cause, region, t->instructions, instruction)) return;
   count(Counter::Retranslations);
-  cache_.discard(*t);
+  notify({.kind = NoticeKind::Learned, .gear = t->gear, .cause = static_cast<uint8_t>(cause), .eip = region, .code = t->code});
+  cache_.discard(*t, DropReason::MadeAnew);
 }
 
 }  // namespace chrysalis::fw

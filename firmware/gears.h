@@ -3,11 +3,17 @@
 
 #include "firmware/region_former.h"
 #include "firmware/translation_cache.h"
+#include "firmware/translation_clock.h"
 #include "isa-host/tlb_entry.h"
 #include "translator/layout.h"
 #include "translator/quick.h"
 
 namespace chrysalis::fw {
+
+/// How gear 1 translates under the mailbox's options.
+translator::QuickOptions quick_options(const Mailbox& mailbox);
+/// Where the stubs are to which translations lead: a CodeLayout::Resolve.
+uint64_t resolve_target(void*, translator::Target kind, int64_t);
 
 class Gears {
  public:
@@ -19,7 +25,12 @@ class Gears {
   /// translation can hold, or no room.
   Translation* translate(uint32_t eip);
 
-  /// Leads `exit` to `target`.
+  /// Whether the monitor is to see every entry of the translation: there are no samples, and it is not yet hot enough for the
+  /// next gear, or has been found not fit for it.
+  bool counts_entries(const Translation& t) const {
+    return !chains_counted_blocks_ && t.gear < max_gear_ && (t.gear == 1 || (t.gear == 2 && t.samples < options_.threshold[2]));
+  }
+  /// Leads `exit` to `target`, unless its translation's entries are counted.
   void chain(Exit& exit, Translation& target);
 
   /// A test of the code cache: the monitor is about to go to `eip`, by `exit` of a translation if that is not null. With
@@ -55,6 +66,9 @@ class Gears {
     uint32_t region, instruction, address;
   };
 
+  /// Makes the translation of `gear` at `eip`. Null: see translate().
+  Translation* make(uint32_t eip, unsigned gear);
+  bool needs_commit(uint32_t eip);
   Translation* translate_block(uint32_t eip);
   Translation* translate_region(uint32_t eip, unsigned gear);
   bool adapts() const { return (options_.switches & kSwitchAdaptation) != 0; }
@@ -72,8 +86,10 @@ class Gears {
   uint64_t aged_ = 0;   ///< guest instructions when profiles were halved last
   Adaptation adaptation_;
   TranslationCache cache_;
+  TranslationClock clock_;
   RegionFormer former_;
   translator::QuickTranslator quick_;
+  translator::Compiler compiler_;
   const bool chains_counted_blocks_;
   struct {
     uint64_t credit = 0, seen = 0, made = 0;  ///< guest instructions to pay with and met; translations since all went

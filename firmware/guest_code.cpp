@@ -14,9 +14,10 @@ constexpr uint32_t kPageMask = isa::kPageSize - 1;
 
 }  // namespace
 
-void report_unsupported(uint32_t eip) {
+void report_unsupported(uint32_t eip, x86::Mnemonic mnemonic) {
   count(Counter::Unsupported);
   host::mailbox().argument[0] = eip;
+  host::mailbox().argument[1] = static_cast<uint64_t>(mnemonic);
   host::platform(Service::UnsupportedInstruction);
 }
 

@@ -34,8 +34,8 @@ struct FetchFor {
   bool reload = false;           ///< immediates and displacements are loaded when it executes
 };
 
-/// Counts an instruction that is valid but not supported, and tells the platform.
-void report_unsupported(uint32_t eip);
+/// Counts an instruction that is valid but not supported, and tells the platform which.
+void report_unsupported(uint32_t eip, x86::Mnemonic mnemonic);
 
 struct CodeHolder;
 

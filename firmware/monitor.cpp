@@ -85,7 +85,7 @@ void Monitor::advance() {
     if (sampled_) {
       sampled_ = false;
       gears_->consider(static_cast<uint32_t>(guest(GuestReg::Eip)), true);
-    } else if (exit_ != nullptr && exit_->owner->gear == 1) {
+    } else if (exit_ != nullptr && (exit_->owner->gear == 1 || gears_->counts_entries(*exit_->owner))) {
       gears_->consider(exit_->owner->eip, false);
     }
     if (Translation* const found = gears_->cache().find(static_cast<uint32_t>(guest(GuestReg::Eip)))) {
@@ -193,7 +193,7 @@ void Monitor::step() {
     deliver(fault.vector, fault.error, false);
     return;
   }
-  if (fetched.unsupported) report_unsupported(eip);
+  if (fetched.unsupported) report_unsupported(eip, fetched.inst.mnemonic);
   count(Counter::Steps);
   UopBuffer out = cache_.step_buffer();
   const Uop* const first = out.next;

@@ -27,8 +27,9 @@ const ir::Inst* last_exit(const ir::Code& code) {
 }  // namespace
 
 RegionFormer::RegionFormer(GuestCode& code, BlockCache& blocks, TranslationCache& translations, const Adaptation& adaptation,
-                           const GearOptions& options)
-    : code_(code), blocks_(blocks), translations_(translations), adaptation_(adaptation), options_(options), builder_(region_, kMailboxAddress + offsetof(Mailbox, context)) {}
+                           const GearOptions& options, unsigned store_buffer_entries, translator::StageClock& clock)
+    : code_(code), blocks_(blocks), translations_(translations), adaptation_(adaptation), options_(options), clock_(clock),
+      builder_(region_, kMailboxAddress + offsetof(Mailbox, context), {store_buffer_entries, (options.switches & kSwitchNoShadow) != 0, false}) {}
 
 /// The profile goes on with what begins at `eip`, if it was counted.
 void RegionFormer::enter(uint32_t eip) {
@@ -132,7 +133,10 @@ unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
     const bool ran_out = place_.counted != nullptr ? place_.position == place_.counted->instructions
                                                    : place_.block != nullptr && at == place_.block->eip + place_.block->length;
     if (ran_out) enter(at);
-    if (!code_.fetch(at, fetched_, fault, {checks_, checks_ && adaptation_.reloads(at)}) || fetched_.unsupported) break;
+    clock_.begin(translator::Stage::Lift);
+    const bool known = code_.fetch(at, fetched_, fault, {checks_, checks_ && adaptation_.reloads(at)}) && !fetched_.unsupported;
+    clock_.begin(translator::Stage::Region);
+    if (!known) break;
     if (fetched_.checked && !checks_) {
       if (builder_.size() != 0) break;
       checks_ = true;  // the first instruction reaches into such code
@@ -194,6 +198,7 @@ unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
     at = next;
     if (side == Likely::Unknown) break;
   }
+  if (region_.precise) region_.in_order.assign(addresses_.size(), 1);
   if (!region_.in_order.empty()) region_.in_order.resize(addresses_.size(), 0);
   if (builder_.size() != 0) builder_.finish(at);
   return builder_.size();

@@ -7,13 +7,14 @@
 #include "firmware/block_cache.h"
 #include "firmware/translation_cache.h"
 #include "translator/guest_region.h"
+#include "translator/stage.h"
 
 namespace chrysalis::fw {
 
 class RegionFormer {
  public:
   RegionFormer(GuestCode& code, BlockCache& blocks, TranslationCache& translations, const Adaptation& adaptation,
-               const GearOptions& options);
+               const GearOptions& options, unsigned store_buffer_entries, translator::StageClock& clock);
 
   /// Forms the superblock at `eip`: along each branch's likely side, through jumps, until control would come back into it, the
   /// profile ends or is undecided, an instruction is met that a region cannot hold, or it is long enough. A loop to its entry is
@@ -51,6 +52,7 @@ class RegionFormer {
   TranslationCache& translations_;
   const Adaptation& adaptation_;
   const GearOptions& options_;
+  translator::StageClock& clock_;
   translator::Region region_;
   translator::GuestRegionBuilder builder_;
   Source source_;

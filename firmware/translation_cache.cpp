@@ -18,10 +18,22 @@ T* allocate(size_t count) {
 
 constexpr unsigned sum(const unsigned (&capacity)[kGears]) { return capacity[0] + capacity[1] + capacity[2]; }
 
+void announce(const Translation& t) {
+  Mailbox& mailbox = host::mailbox();
+  mailbox.installed = {t.code, t.bytes, t.eip, t.gear, t.instructions};
+  mailbox.reply = 0;
+  host::platform(Service::Installed);
+}
+
 /// Gear of a record whose exits and counters may be another's by now.
 constexpr uint8_t kGone = 0;
 
 }  // namespace
+
+void notify(const Notice& notice) {
+  host::mailbox().argument[0] = reinterpret_cast<uint64_t>(&notice);
+  host::platform(Service::Notice);
+}
 
 TranslationCache::TranslationCache(GuestCode& code, Adaptation& adaptation, const GearOptions& options)
     : code_(code),
@@ -81,6 +93,15 @@ Translation* TranslationCache::find(uint32_t eip) {
   return t != nullptr ? t : reactivate(eip);
 }
 
+Translation* TranslationCache::holding(uint64_t host) {
+  for (unsigned i = 0; i < kBuckets; ++i) {
+    for (Translation* t = buckets_[i]; t != nullptr; t = t->next_in_bucket) {
+      if (t->holds(host)) return t;
+    }
+  }
+  return nullptr;
+}
+
 // -- room ------------------------------------------------------------------------------------------------------
 
 /// By what is known of it: gear 1 counts how often it was left; of the other gears, samples and what leads there tell.
@@ -97,7 +118,7 @@ void TranslationCache::drop_oldest(Area& area) {
   if (t.life != Life::Gone) {
     count(Counter::Evictions);
     if (options_.eviction == Eviction::Generational && t.life == Life::Active && was_used(t)) survivor(t.eip) = t.eip;
-    discard(t);
+    discard(t, DropReason::Evicted);
   }
   code_.forget(t);
   t.gear = kGone;
@@ -147,7 +168,7 @@ Translation* TranslationCache::install(const NewTranslation& made, const Source&
   const Translation* counts = nullptr;
   if (Translation* const old = active(made.eip)) {
     counts = old->gear == 1 ? old : old->counts;
-    discard(*old);
+    discard(*old, DropReason::Replaced);
   }
   host::write_code(base, made.words.data(), made.words.size());
 
@@ -199,6 +220,10 @@ Translation* TranslationCache::install(const NewTranslation& made, const Source&
   }
   t.next_in_bucket = bucket(t.eip);
   bucket(t.eip) = &t;
+  notify({.kind = NoticeKind::Installed, .gear = t.gear, .eip = t.eip, .instructions = t.instructions, .code = t.code, .bytes = t.bytes,
+          .key = t.key, .exits = reinterpret_cast<uint64_t>(&exits_[area.first_exit + t.first_exit]), .exit_count = t.exit_count,
+          .first_exit = made.place.first_exit});
+  if (has(kSwitchAnnounce)) announce(t);
   return &t;
 }
 
@@ -263,6 +288,7 @@ void TranslationCache::chain(Exit& exit, Translation& target) {
   if (exit.next != nullptr) exit.next->previous = &exit;
   target.incoming = &exit;
   count(Counter::Chains);
+  notify({.kind = NoticeKind::Chained, .gear = exit.owner->gear, .eip = exit.owner->eip, .other = exit.target, .code = exit.owner->code});
 }
 
 void TranslationCache::unchain(Exit& exit) {
@@ -273,6 +299,7 @@ void TranslationCache::unchain(Exit& exit) {
   exit.leads_to = nullptr;
   patch(exit, exit.link);
   count(Counter::Unchains);
+  notify({.kind = NoticeKind::Unchained, .gear = exit.owner->gear, .eip = exit.owner->eip, .other = exit.target, .code = exit.owner->code});
 }
 
 void TranslationCache::enter_jump(Translation& target) {
@@ -291,6 +318,14 @@ void TranslationCache::forget_jumps() {
 
 // -- leaving the cache -------------------------------------------------------------------------------------------
 
+namespace {
+
+void notify_dropped(const Translation& t, DropReason reason) {
+  notify({.kind = NoticeKind::Dropped, .gear = t.gear, .reason = reason, .eip = t.eip, .code = t.code});
+}
+
+}  // namespace
+
 /// Nothing leads to the translation any more, nor from it.
 void TranslationCache::disconnect(Translation& t) {
   while (t.incoming != nullptr) unchain(*t.incoming);
@@ -302,8 +337,9 @@ void TranslationCache::disconnect(Translation& t) {
   forget_jumps();
 }
 
-void TranslationCache::discard(Translation& t) {
+void TranslationCache::discard(Translation& t, DropReason reason) {
   if (t.life == Life::Gone) return;
+  if (t.life == Life::Active) notify_dropped(t, reason);
   t.life = Life::Gone;
   t.valid = false;
   disconnect(t);
@@ -322,6 +358,7 @@ void TranslationCache::discard(Translation& t) {
 // -- code that changes -------------------------------------------------------------------------------------------
 
 void TranslationCache::deactivate(Translation& t) {
+  notify_dropped(t, DropReason::CodeChanged);
   t.valid = false;
   t.life = Life::Dormant;
   disconnect(t);
@@ -335,7 +372,7 @@ void TranslationCache::lapse(Translation& t) {
   uint32_t versions = 0;
   for (Translation* other = bucket(t.eip); other != nullptr;) {
     Translation* const next = other->next_in_bucket;
-    if (other->eip == t.eip && other->life == Life::Lapsed && ++versions > options_.versions) discard(*other);
+    if (other->eip == t.eip && other->life == Life::Lapsed && ++versions > options_.versions) discard(*other, DropReason::CodeChanged);
     other = next;
   }
 }
@@ -358,7 +395,7 @@ Translation* TranslationCache::reactivate(uint32_t eip) {
       } else if (t->life == Life::Dormant) {
         learn(*t);
         if (has(kSwitchGroups)) lapse(*t);
-        else discard(*t);
+        else discard(*t, DropReason::CodeChanged);
       }
     }
     t = next;
@@ -367,6 +404,7 @@ Translation* TranslationCache::reactivate(uint32_t eip) {
   if (best == nullptr || !code_.has_room(best->span_count)) return nullptr;
   count(best->life == Life::Lapsed ? Counter::SmcReactivations : Counter::SmcRevalidations);
   best->life = Life::Active;
+  notify({.kind = NoticeKind::Reactivated, .gear = best->gear, .eip = best->eip, .code = best->code});
   code_.forget(*best);
   if (best->checks) code_.note_mapped(*best);
   else code_.hold(*best);
@@ -401,18 +439,18 @@ void TranslationCache::written(CodeHolder& holder, const CodeWrite& write) {
   }
   // Code that is to be checked from now on is made anew.
   for (uint32_t i = 0; i < t.span_count; ++i) {
-    if ((code_.changes().checked(t.spans[i].page) & t.spans[i].granules) != 0) return discard(t);
+    if ((code_.changes().checked(t.spans[i].page) & t.spans[i].granules) != 0) return discard(t, DropReason::CodeChanged);
   }
   if (!touched && write.done && has(kSwitchRevalidate)) {
     count(Counter::SmcRevalidations);
     return;
   }
-  if (!has(kSwitchRevalidate) && !(touched && has(kSwitchGroups))) return discard(t);
+  if (!has(kSwitchRevalidate) && !(touched && has(kSwitchGroups))) return discard(t, DropReason::CodeChanged);
   // A store that is about to happen need not change what it hits.
   deactivate(t);
   if (!touched || !write.done) return;
   if (has(kSwitchGroups)) lapse(t);
-  else discard(t);
+  else discard(t, DropReason::CodeChanged);
 }
 
 Translation* TranslationCache::checking(uint32_t eip) {
@@ -433,7 +471,7 @@ bool TranslationCache::recheck(Translation& t) {
   if (source_is_back(t)) return false;
   learn(t);
   if (!has(kSwitchGroups)) {
-    discard(t);
+    discard(t, DropReason::CodeChanged);
   } else {
     deactivate(t);
     lapse(t);

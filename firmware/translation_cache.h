@@ -15,6 +15,7 @@
 
 #include "firmware/abi.h"
 #include "firmware/code_stubs.h"
+#include "firmware/notice.h"
 #include "firmware/source.h"
 #include "translator/compile.h"
 
@@ -112,6 +113,8 @@ class TranslationCache final : public CodeOwner {
 
   /// The translation at `eip` under the current page tables and key, or null.
   Translation* find(uint32_t eip);
+  /// The translation whose code holds host address `host`, or null. Slow.
+  Translation* holding(uint64_t host);
 
   /// Room for a translation of `gear`.
   struct Place {
@@ -166,7 +169,7 @@ class TranslationCache final : public CodeOwner {
   void enter_jump(Translation& target);
 
   /// It must not be executed any more, whatever becomes of its source.
-  void discard(Translation& t);
+  void discard(Translation& t, DropReason reason);
   void written(CodeHolder& holder, const CodeWrite& write) override;
   /// A translation that checks its source and has the instruction at `eip`, which is not its entry; or null. Slow.
   Translation* checking(uint32_t eip);

@@ -45,10 +45,12 @@ void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, const isa::Mac
   mailbox.gears.switches = on(settings.chaining, fw::kSwitchChaining) |
                            on(settings.eviction_stress, fw::kSwitchEvictionStress) | on(settings.pass_stores, fw::kSwitchPassStores) |
                            on(settings.adaptation, fw::kSwitchAdaptation) | on(settings.follow_calls, fw::kSwitchFollowCalls) |
-                           on(settings.region == "block", fw::kSwitchBlocks) | on(!settings.smc_fine_grain, fw::kSwitchWholePages) |
+                           on(settings.region == "block", fw::kSwitchBlocks) | on(settings.reorder, fw::kSwitchReorder) |
+                           on(!settings.smc_fine_grain, fw::kSwitchWholePages) |
                            on(!settings.smc_page, fw::kSwitchUnprotected) |
                            on(settings.smc_revalidate, fw::kSwitchRevalidate) | on(settings.smc_self_check, fw::kSwitchSelfCheck) |
-                           on(settings.smc_stylised, fw::kSwitchStylised) | on(settings.smc_groups, fw::kSwitchGroups);
+                           on(settings.smc_stylised, fw::kSwitchStylised) | on(settings.smc_groups, fw::kSwitchGroups) |
+                           on(settings.check, fw::kSwitchCheck) | on(!settings.shadow, fw::kSwitchNoShadow);
   mailbox.gears.eviction = settings.eviction == "flush"  ? fw::Eviction::Flush
                            : settings.eviction == "fifo" ? fw::Eviction::Fifo
                                                          : fw::Eviction::Generational;
