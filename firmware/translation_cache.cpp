@@ -453,6 +453,19 @@ void TranslationCache::written(CodeHolder& holder, const CodeWrite& write) {
   else discard(t, DropReason::CodeChanged);
 }
 
+Translation* TranslationCache::checking(uint32_t eip) {
+  if (!code_.changes().any_checked()) return nullptr;
+  for (unsigned i = 0; i < kBuckets; ++i) {
+    for (Translation* t = buckets_[i]; t != nullptr; t = t->next_in_bucket) {
+      if (!t->valid || !t->checks || t->key != code_.key()) continue;
+      for (const SourceInstruction& instruction : source_of(*t)) {
+        if (instruction.eip == eip && code_.still_mapped(*t) && !source_is_back(*t)) return t;
+      }
+    }
+  }
+  return nullptr;
+}
+
 bool TranslationCache::recheck(Translation& t) {
   count(Counter::SmcCheckFailures);
   if (source_is_back(t)) return false;

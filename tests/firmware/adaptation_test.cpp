@@ -21,7 +21,7 @@ class AdaptationTest : public testing::TestWithParam<Setup> {
     gears.first_gear = 2;
     for (uint32_t& threshold : gears.threshold) threshold = 16;
     gears.max_instructions = 200;
-    gears.switches = fw::kSwitchChaining | fw::kSwitchPassStores | fw::kSwitchAdaptation;
+    gears.switches = fw::kSwitchChaining | fw::kSwitchReorder | fw::kSwitchPassStores | fw::kSwitchAdaptation;
     gears.misspeculations = 1'000'000;
     gears.passes = translator::kUsualPasses;
   }
