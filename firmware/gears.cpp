@@ -182,6 +182,7 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   options.passes = options_.passes;
   options.pass_stores = (options_.switches & kSwitchPassStores) != 0;
   options.clock = &clock_;
+  options.reschedule = gear > 2;
   const std::span<const uint32_t> addresses = former_.addresses();
   if ((options_.switches & kSwitchReorder) == 0 || (adapts() && adaptation_.throttled(eip))) region.in_order.assign(addresses.size(), 1);
   notify({.kind = NoticeKind::Formed, .gear = static_cast<uint8_t>(gear), .eip = eip, .code = place.address,
