@@ -199,6 +199,7 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
   plan_options.stack = region.stack;
   plan_options.pressure_limit = plan_options.alias_entries = 0;  // what passes what is decided
   scheduler.run(code.ops, {}, reads, plan_options, plan);
+  scheduler.compact(plan);
   stats.cycles = plan.cycles;
   uint32_t next_stub = static_cast<uint32_t>(plan.molecules.size());
   std::vector<Schedule> stub_plans;
