@@ -65,6 +65,7 @@ void Engine::reset() {
   // Whoever resets may have loaded another program.
   code_.written(parameters_.config.concealed_base, parameters_.config.concealed_size);
   account_ = Account{};
+  firmware_charge_ = FirmwareCharge{};
   statistics_ = Statistics{};
   current_ = go(core_.pc);
   redirected_to_ = current_;
@@ -80,6 +81,14 @@ void Engine::reset() {
   bus_.forwarded = 0;
   stop_requested_ = false;
 }
+
+Account Engine::account() const {
+  Account account = account_;
+  FirmwareCharge(firmware_charge_).settle(account);
+  return account;
+}
+
+void Engine::charge_firmware_to(Mode mode) { firmware_charge_.change(account_, mode); }
 
 uint64_t Engine::molecule_count() const {
   uint64_t count = 0;
@@ -136,7 +145,39 @@ void Engine::memory_written(uint64_t address, uint64_t size) {
   return issue_slowly(molecule, now);
 }
 
-RunEnd Engine::run(const RunLimits& limits) {
+RunEnd Engine::run(const RunLimits& limits) { return observer_ == nullptr ? loop<false>(limits) : loop<true>(limits); }
+
+void Engine::observe(Observer* observer) {
+  observer_ = observer;
+  begin_observation(*current_, up_);
+}
+
+void Engine::begin_observation(const Decoded& molecule, Cycle now) {
+  observation_.up = now;
+  // A molecule that is not decoded yet has no account. Nothing is charged to it before it has been.
+  const Mode mode = molecule.line == Decoded::kUndecoded ? code_.mode_of(molecule.address)
+                                                         : static_cast<Mode>(molecule.account - account_.mode);
+  observation_.mode = mode;
+  std::copy_n(account_[mode].cycles, kCharges, observation_.charged);
+}
+
+void Engine::end_observation(const Decoded& molecule, Cycle issued, Cycle done, const Decoded& next, isa::Cause event,
+                             unsigned instructions) {
+  Observation& o = observation_;
+  o.address = molecule.address;
+  o.end = molecule.end;
+  o.next = next.address;
+  o.event = event;
+  o.commits = event == Cause::None && (molecule.flags & kCommits) != 0;
+  o.rolls_back = event == Cause::None ? (molecule.flags & kRollsBack) != 0 : isa::rolls_back(event);
+  o.instructions = static_cast<uint16_t>(instructions);
+  o.issued = issued;
+  o.done = done;
+  for (unsigned i = 0; i < kCharges; ++i) o.charged[i] = account_[o.mode].cycles[i] - o.charged[i];
+  observer_->observe(o);
+}
+
+template <bool kObserved> RunEnd Engine::loop(const RunLimits& limits) {
   limits_ = limits;
   limit_reached_ = core_.special_ref(Special::Gcount) >= limits.instructions;
   core_.stopped = false;
@@ -149,6 +190,7 @@ RunEnd Engine::run(const RunLimits& limits) {
     goto ready;
   }
   for (;;) {
+    if constexpr (kObserved) begin_observation(*molecule, now);
     // Lines that stand for a state of the molecule are never in L1I.
     if (molecule->line != fetch_.buffered_line() && !fetch_.hit(molecule->line)) now = fetch(*molecule, now);
     if (((molecule->waits_for[0] & outstanding_[0]) | (molecule->waits_for[1] & outstanding_[1])) != 0) {
@@ -156,6 +198,7 @@ RunEnd Engine::run(const RunLimits& limits) {
     }
     if ((molecule->flags & (kSerialises | kIterative)) != 0) now = wait_for_rarer_things(*molecule, now);
   ready:
+    if constexpr (kObserved) observation_.ready = now;
     if (now >= attend_from_) {
       const Attention attention = attend(*molecule, now);
       if (attention == Attention::End) {
@@ -165,8 +208,12 @@ RunEnd Engine::run(const RunLimits& limits) {
         return why_ended(now);
       }
       if (attention == Attention::Event) {
+        const Decoded& waiting = *molecule;
+        const Cycle taken = now;
+        const Cause cause = core_.event.cause;
         now = take_event(*molecule, now);
         molecule = current_;
+        if constexpr (kObserved) end_observation(waiting, taken, now, *molecule, cause, 0);
         continue;
       }
     }
@@ -182,8 +229,12 @@ RunEnd Engine::run(const RunLimits& limits) {
       for (const Step* end = step + molecule->count; step != end; ++step) step->run(core_, step->atom);
     } else {
       if (!run_steps(*molecule)) {
+        const Decoded& raising = *molecule;
+        const Cycle taken = now;
+        const Cause cause = core_.event.cause;
         now = take_event(*molecule, now);
         molecule = current_;
+        if constexpr (kObserved) end_observation(raising, taken, now, *molecule, cause, 0);
         continue;
       }
       if ((flags & kAccesses) != 0) now = issue_accesses(*molecule, now);
@@ -197,8 +248,12 @@ RunEnd Engine::run(const RunLimits& limits) {
         if ((flags & kIterative) != 0) occupy_units(*molecule, now);
         if ((flags & kEndsSpecially) != 0) {
           current_ = next;
+          const Decoded& finished = *molecule;
+          const Cycle issued = now;
+          const unsigned instructions = committed_;
           now = finish(*molecule, now, penalty);
           molecule = current_;
+          if constexpr (kObserved) end_observation(finished, issued, now, *molecule, Cause::None, instructions);
           if (core_.stopped) {
             up_ = now;
             return RunEnd::Platform;
@@ -214,6 +269,7 @@ RunEnd Engine::run(const RunLimits& limits) {
     }
     ++account[Charge::Issue];
     account.atoms += molecule->count;
+    if constexpr (kObserved) end_observation(*molecule, now, now + 1 + penalty, *next, Cause::None, 0);
     now += 1 + penalty;
     molecule = next;
   }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hw/account.h"
+#include "hw/observer.h"
 #include "hw/parameters.h"
 #include "isa-host/physical_memory.h"
 
@@ -71,6 +72,12 @@ class Platform {
   /// Cycles of molecules at host addresses [begin, end) are accounted to `mode`; a later call wins.
   void set_mode(uint64_t begin, uint64_t end, Mode mode);
 
+  /// Tells `observer` of every molecule from now on; null: nobody. Costs nothing while nobody listens. Not within run().
+  void observe(Observer* observer);
+  /// From now on, what the firmware's modes (kFirmwareModes) would be charged goes to `mode`; Firmware: to each its own again.
+  /// For a service handler, when the same code serves several purposes.
+  void charge_firmware_to(Mode mode);
+
   void reset();
   /// Runs from where the last run ended until a limit, the service handler or stop() ends it. Between calls
   /// the state is that between two molecules.
@@ -80,7 +87,7 @@ class Platform {
 
   uint64_t cycles() const;
   uint64_t instructions() const;
-  const Account& account() const;
+  Account account() const;
   /// In a fixed order. The account is not among them.
   std::vector<Statistic> statistics() const;
   CoreView core() const;
