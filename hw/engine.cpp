@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hw/observation.h"
 #include "isa-host/codec.h"
 
 namespace chrysalis::hw {
@@ -138,7 +139,11 @@ void Engine::memory_written(uint64_t address, uint64_t size) {
 
 RunEnd Engine::run(const RunLimits& limits) {
   limits_ = limits;
-  limit_reached_ = core_.special_ref(Special::Gcount) >= limits.instructions;
+  return observation_ == nullptr ? go<false>() : go<true>();
+}
+
+template <bool kObserved> RunEnd Engine::go() {
+  limit_reached_ = core_.special_ref(Special::Gcount) >= limits_.instructions;
   core_.stopped = false;
   attend_from_ = 0;
 
@@ -177,15 +182,18 @@ RunEnd Engine::run(const RunLimits& limits) {
     ModeAccount& account = *molecule->account;
     const uint8_t flags = molecule->flags;
     Cycle penalty = 0;
+    if (kObserved) observe_start(*molecule, now);
     if (flags == 0) {
       const Step* step = molecule->steps;
       for (const Step* end = step + molecule->count; step != end; ++step) step->run(core_, step->atom);
+      if (kObserved) observe_effects();
     } else {
       if (!run_steps(*molecule)) {
         now = take_event(*molecule, now);
         molecule = current_;
         continue;
       }
+      if (kObserved) observe_effects();
       if ((flags & kAccesses) != 0) now = issue_accesses(*molecule, now);
       if ((flags & (kBranches | kIterative | kEndsSpecially)) != 0) {
         if ((flags & kBranches) != 0 && core_.next_pc != molecule->end) {
@@ -212,6 +220,7 @@ RunEnd Engine::run(const RunLimits& limits) {
       const LateResult& late = molecule->late[i];
       set_ready(late.reg, now + late.latency, Charge::Operand);
     }
+    if (kObserved) observe_issue(molecule->address, now);
     ++account[Charge::Issue];
     account.atoms += molecule->count;
     now += 1 + penalty;
@@ -410,6 +419,7 @@ bool Engine::in_store_buffer(const DataAccess& access) const {
 Cycle Engine::finish(Decoded& molecule, Cycle now, Cycle penalty) {
   ModeAccount& account = *molecule.account;
   now = wait_for_devices(account, now);
+  if (observation_ != nullptr) observe_issue(molecule.address, now);
   ++account[Charge::Issue];
   account.atoms += molecule.count;
   account.instructions += committed_;
@@ -443,6 +453,7 @@ Cycle Engine::take_event(Decoded& molecule, Cycle now) {
   ++statistics_.events[static_cast<unsigned>(cause)];
   bus_.access_count = bus_.gated_stores = 0;
   core_.pc = molecule.address;
+  if (observation_ != nullptr) observe_event(molecule.address, now);
   core_.enter_event();
   const Cycle penalty = machine.event_penalty + (isa::rolls_back(cause) ? machine.rollback_penalty : 0);
   // A molecule that has issued has been charged for its cycle already.
@@ -528,6 +539,7 @@ bool Engine::device(bool write, uint64_t physical, unsigned size, uint8_t* bytes
 
 void Engine::commit(unsigned guest_instructions) {
   const unsigned count = core_.stores.size();
+  if (observation_ != nullptr) observe_commit(guest_instructions);
   committed_ += guest_instructions;
   for (unsigned i = 0; i < count; ++i) {
     const isa::GatedStore& store = core_.stores[i];

@@ -10,10 +10,13 @@
 #include "hw/engine_bus.h"
 #include "hw/fetch_side.h"
 #include "hw/parameters.h"
+#include "hw/retire.h"
 #include "hw/surroundings.h"
 #include "hw/types.h"
 
 namespace chrysalis::hw {
+
+struct Observation;
 
 /// How far a run may go.
 struct RunLimits {
@@ -56,6 +59,9 @@ class Engine final : private EngineHooks {
   /// Makes run() return at its next synchronisation. May be called from anywhere, a signal handler too.
   void stop() { stop_requested_ = true; }
 
+  /// `observer` is told of everything that retires from now on; null: nobody is. Between runs.
+  void observe(Observer* observer);
+
   ModelCore& core() { return core_; }
   const ModelCore& core() const { return core_; }
 
@@ -91,6 +97,15 @@ class Engine final : private EngineHooks {
   uint64_t atoms() override { return atom_count(); }
 
   class FetchPath;
+
+  template <bool kObserved> RunEnd go();
+
+  // See hw/engine_observe.cpp. To be called only while observation_ is not null.
+  void observe_start(const Decoded& molecule, Cycle now);
+  void observe_effects();
+  void observe_issue(uint64_t address, Cycle now);
+  void observe_event(uint64_t address, Cycle now);
+  void observe_commit(unsigned guest_instructions);
 
   // A molecule's way, in order. Those that take and return a cycle are told the time and move it on.
   Cycle fetch(Decoded& molecule, Cycle now);
@@ -130,6 +145,7 @@ class Engine final : private EngineHooks {
   EngineBus bus_;
   ModelCore core_;
   std::unique_ptr<FetchPath> fetch_path_;
+  std::unique_ptr<Observation> observation_;  ///< null: nobody observes
   FetchSide fetch_;
   DataSide data_;
   CodeMap code_;

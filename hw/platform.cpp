@@ -108,8 +108,14 @@ void Platform::set_mode(uint64_t begin, uint64_t end, Mode mode) {
   fabric().core.engine().set_mode(begin, end, mode);
 }
 
+void Platform::observe(Observer* observer) {
+  observer_ = observer;
+  fabric().core.engine().observe(observer);
+}
+
 void Platform::reset() {
   fabric().start(parameters_, *memory_);
+  fabric().core.engine().observe(observer_);
   for (const auto& [range, mode] : modes_) fabric().core.engine().set_mode(range.first, range.second, mode);
 }
 

@@ -11,6 +11,7 @@
 
 #include "hw/account.h"
 #include "hw/parameters.h"
+#include "hw/retire.h"
 #include "isa-host/physical_memory.h"
 
 namespace chrysalis::hw {
@@ -71,6 +72,10 @@ class Platform {
   /// Cycles of molecules at host addresses [begin, end) are accounted to `mode`; a later call wins.
   void set_mode(uint64_t begin, uint64_t end, Mode mode);
 
+  /// `observer` is told of every molecule and commit from now on, also after reset(); null: nobody is. Outlives the
+  /// platform or is taken back before. Between runs.
+  void observe(Observer* observer);
+
   void reset();
   /// Runs from where the last run ended until a limit, the service handler or stop() ends it. Between calls
   /// the state is that between two molecules.
@@ -92,6 +97,7 @@ class Platform {
   std::unique_ptr<isa::PhysicalMemory> memory_;
   SystemParameters parameters_;
   std::vector<std::pair<std::pair<uint64_t, uint64_t>, Mode>> modes_;  ///< to repeat after reset()
+  Observer* observer_ = nullptr;                                       ///< likewise
 };
 
 }  // namespace chrysalis::hw

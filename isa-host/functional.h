@@ -77,6 +77,11 @@ class FunctionalExecutor {
   uint64_t atoms() const { return atoms_; }
   uint64_t events(Cause cause) const { return events_[static_cast<unsigned>(cause)]; }
 
+  /// From now on interrupts and samples come only by interrupt(): for an executor that follows another core.
+  void follow() { following_ = true; }
+  /// Enters the handler of an Interrupt or Sample before the next molecule.
+  void interrupt(const Event& event);
+
   /// May be called from a signal handler.
   void set_interrupt_lines(uint64_t lines) { lines_.store(lines, std::memory_order_relaxed); }
   /// Line 0 is raised while so many guest instructions are committed, or so many cycles have gone by.
@@ -110,6 +115,7 @@ class FunctionalExecutor {
   FunctionalCore core_;
   PredecodeCache<Entry> code_;
   uint64_t molecules_ = 0, atoms_ = 0, passed_ = 0, last_sample_ = 0;
+  bool following_ = false;
   std::atomic<uint64_t> lines_ = 0;
   uint64_t alarm_instructions_ = ~uint64_t{0}, alarm_cycles_ = ~uint64_t{0};
   uint64_t events_[kCauses] = {};

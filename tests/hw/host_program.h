@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "hw/lockstep.h"
 #include "hw/platform.h"
 #include "isa-host/assembler.h"
 #include "isa-host/functional.h"
@@ -92,5 +93,13 @@ struct CycleRun {
 /// Runs to label `end` on the cycle model, molecule by molecule if `traced`, else in one run to the `platform`
 /// atom or cycle limit.
 CycleRun run_cycles(const HostProgram& program, bool traced, uint64_t max_cycles = 10'000'000);
+
+
+/// The cycle model with the functional executor in lockstep.
+struct LockstepRun {
+  std::optional<Difference> difference;
+  uint64_t records = 0, commits = 0, cycles = 0;
+};
+LockstepRun run_lockstep(const HostProgram& program, uint64_t max_cycles = 10'000'000);
 
 }  // namespace chrysalis::hw::test
