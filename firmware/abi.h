@@ -99,6 +99,7 @@ struct GearOptions {
   uint32_t first_gear;         ///< 1 or 2: what follows interpretation
   uint32_t sample_period;      ///< cycles between samples; 0: none
   uint32_t switches;           ///< OR of GearSwitch
+  uint32_t passes;             ///< translator::PassMask of gears 2 and 3
 };
 enum GearSwitch : uint32_t {
   kSwitchChaining = 1,

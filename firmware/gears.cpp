@@ -120,6 +120,7 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   if (place.address == 0) return nullptr;
   translator::CompileOptions options;
   options.first_exit = place.first_exit;
+  options.passes = options_.passes;
   options.pass_stores = (options_.switches & kSwitchPassStores) != 0;
   const translator::CompileStats stats = translator::compile(region, machine_, options, compiled_);
 

@@ -8,6 +8,7 @@
 #include "firmware/image/error.h"
 #include "sim/engine_core.h"
 #include "sim/error.h"
+#include "translator/passes/passes.h"
 
 namespace chrysalis::sim {
 
@@ -45,6 +46,13 @@ void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, const isa::Mac
                            on(settings.eviction_stress, fw::kSwitchEvictionStress) | on(settings.pass_stores, fw::kSwitchPassStores) |
                            on(settings.adaptation, fw::kSwitchAdaptation) | on(settings.follow_calls, fw::kSwitchFollowCalls) |
                            on(settings.region == "block", fw::kSwitchBlocks);
+  mailbox.gears.passes = 0;
+  const auto pass_on = [&mailbox](bool flag, translator::Pass pass) { mailbox.gears.passes |= flag ? translator::bit(pass) : 0; };
+#define TRANSLATOR_PASS(name, text, call, usual, does) pass_on(settings.pass_##name, translator::Pass::name);
+#define TRANSLATOR_STEP(name, text, usual, does) TRANSLATOR_PASS(name, text, , usual, does)
+#include "translator/passes/passes.def"
+#undef TRANSLATOR_PASS
+#undef TRANSLATOR_STEP
   mailbox.tsc_scale = uint64_t{1} << 32;  // the guest's TSC counts host cycles
 }
 

@@ -67,6 +67,12 @@ const std::vector<Row>& rows() {
        .flag = &Settings::adaptation},
       {.name = "firmware.follow_calls", .unit = "", .help = "gear 3 goes into calls and back, and where indirect jumps mostly go",
        .flag = &Settings::follow_calls},
+#define TRANSLATOR_PASS(pass, text, call, usual, does) \
+  {.name = "firmware.passes." text, .unit = "", .help = "gears 2 and 3: " does, .flag = &Settings::pass_##pass},
+#define TRANSLATOR_STEP(pass, text, usual, does) TRANSLATOR_PASS(pass, text, , usual, does)
+#include "translator/passes/passes.def"
+#undef TRANSLATOR_PASS
+#undef TRANSLATOR_STEP
       {.name = "sim.quantum", .unit = "cycles",
        .help = "longest burst of temporally decoupled execution; no result depends on it",
        .number = &Settings::quantum, .low = 1, .high = 1'000'000'000},

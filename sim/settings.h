@@ -20,6 +20,11 @@ struct Settings {
   std::string eviction = "fifo";
   bool chaining = true, eviction_stress = false, pass_stores = true, adaptation = true, follow_calls = true;
   std::string region = "superblock", profiling = "sampling";
+#define TRANSLATOR_PASS(name, text, call, usual, does) bool pass_##name = usual != 0;
+#define TRANSLATOR_STEP(name, text, usual, does) bool pass_##name = usual != 0;
+#include "translator/passes/passes.def"
+#undef TRANSLATOR_PASS
+#undef TRANSLATOR_STEP
   uint64_t quantum = 100'000;
   uint64_t seed = 1;
   uint64_t guest_ram_mib = 512;

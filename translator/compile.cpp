@@ -3,10 +3,6 @@
 #include "isa-host/encoding.h"
 #include "translator/assert.h"
 #include "translator/codegen.h"
-#include "translator/passes/dead_code.h"
-#include "translator/passes/fold_addresses.h"
-#include "translator/passes/merge.h"
-#include "translator/passes/propagate.h"
 #include "translator/regalloc.h"
 #include "translator/schedule.h"
 #include "translator/verify_region.h"
@@ -159,17 +155,14 @@ ScheduleOptions preschedule_options(const Region& region, const MachineCode& cod
   return out;
 }
 
-void optimize(Region& region, const CompileOptions& options) {
-  const auto run = [&](bool enabled, PassStats (*pass)(Region&)) {
-    if (!enabled) return;
-    pass(region);
-    if (options.verify) verify(region);
-  };
+void optimize(Region& region, const isa::MachineDescription& machine, const CompileOptions& options) {
   if (options.verify) verify(region);
-  run(options.propagate, propagate);
-  run(options.merge, merge_equal_operations);
-  run(options.fold_addresses, fold_addresses);
-  run(options.dead_code, eliminate_dead_code);
+  for (const Pass pass : pipeline()) {
+    if (!options.runs(pass)) continue;
+    const PassStats stats = run_pass(pass, region, machine);
+    if (options.verify) verify(region);
+    if (options.after_pass != nullptr) options.after_pass(options.observer, pass, stats, region);
+  }
 }
 
 CompileStats compile(Region& region, const isa::MachineDescription& machine, const CompileOptions& options,
@@ -177,7 +170,7 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
   out.clear();
   CompileStats stats;
   stats.operations = static_cast<uint32_t>(region.code.insts.size());
-  optimize(region, options);
+  optimize(region, machine, options);
 
   MachineCode code;
   generate(region, machine, code);
@@ -185,7 +178,7 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
   Scheduler scheduler(machine);
   Schedule plan;
   ScheduleOptions plan_options;
-  if (options.preschedule) {
+  if (options.runs(Pass::Reorder)) {
     plan_options = preschedule_options(region, code, machine, options);
     scheduler.run(code.ops, code.virtuals, virtual_reads(region, code), plan_options, plan);
     stats.passing_loads = plan.passing_loads;

@@ -5,6 +5,7 @@
 
 #include "isa-host/machine_description.h"
 #include "translator/machine_code.h"
+#include "translator/passes/passes.h"
 #include "translator/region.h"
 #include "translator/schedule.h"
 
@@ -67,16 +68,21 @@ struct CompileStats {
   uint32_t passing_loads = 0;  ///< that were moved above stores that may overlap, under the protection of the alias hardware
 };
 
-/// Which passes run; the hosted tools and the tests switch them.
+/// Which passes run; settings, tools and tests switch them.
 struct CompileOptions {
   uint32_t first_exit = 0;  ///< number of the region's first exit
-  bool propagate = true, merge = true, fold_addresses = true, dead_code = true, preschedule = true;
+  PassMask passes = kUsualPasses;
   bool pass_stores = true;  ///< loads may pass stores that may overlap, where faults roll back and the machine has alias entries
 #if defined(CHRYSALIS_VERIFY_PASSES)
   bool verify = true;   ///< the verifier runs before and after every pass; a violation is a bug
 #else
   bool verify = false;
 #endif
+  /// Told of each pass that has run, if not null.
+  void (*after_pass)(void* observer, Pass pass, const PassStats& stats, const Region& region) = nullptr;
+  void* observer = nullptr;
+
+  bool runs(Pass pass) const { return (passes & bit(pass)) != 0; }
 };
 
 /// Register in which a link stub gives the number of its exit.
@@ -92,8 +98,8 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
 
 // Parts of compile(), for those who study them.
 
-/// Runs the passes.
-void optimize(Region& region, const CompileOptions& options);
+/// Runs the passes of the pipeline that the options name.
+void optimize(Region& region, const isa::MachineDescription& machine, const CompileOptions& options);
 /// What the points read, over virtual registers: constants are delivered by the exits themselves.
 PointReads virtual_reads(const Region& region, const MachineCode& code);
 /// How the first scheduling, over virtual registers, is done.

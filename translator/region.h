@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "isa-host/registers.h"
 #include "translator/ir/intrinsics.h"
 #include "translator/ir/ir.h"
 
@@ -28,11 +29,7 @@ struct Binding {
 /// Commit (whose checkpoint a rollback returns to). The n-th point of the code, in order, has the map
 /// maps[n]. Passes keep the points in order; one that deletes a point deletes its map as well.
 ///
-/// Invariants (checked by verify_region()):
-///  - the code satisfies ir::verify() with the entry values defined;
-///  - there is one map per point, and its values are defined at that point;
-///  - within one map, no register appears twice;
-///  - every register of a map is in `allocatable` or is bound at entry to the same value.
+/// Its invariants are those that verify_region.h lists.
 struct Region {
   static constexpr uint32_t kNoAddress = 0xffff'ffff;
 
@@ -53,7 +50,9 @@ struct Region {
   /// moved above stores that may overlap nor deleted under protection, and nothing passes their stores so. How a
   /// region becomes more conservative after an alias fault.
   std::vector<uint8_t> in_order;
-  uint32_t eip = kNoAddress;      ///< guest address of the entry, which GPC holds there; kNoAddress: not guest code
+  /// Guest address of the entry, which GPC holds there; kNoAddress: not guest code. Guest registers in r0 to r7 hold 32 bits then, zero-extended,
+  /// and the flags image in r9 no bits but its own.
+  uint32_t eip = kNoAddress;
   uint32_t next_eip = kNoAddress; ///< guest address of what follows the last guest instruction in memory: where a call at the end returns to
   bool faults_roll_back = false;  ///< a fault abandons everything since the last commit, so that guest accesses
                                   ///< may change their order and pass exits; false in firmware
@@ -84,6 +83,12 @@ struct Region {
 constexpr bool is_point(const ir::Inst& inst) {
   return ir::is_exit(inst) ||
          (inst.op == ir::Op::Intrinsic && inst.imm == static_cast<int64_t>(ir::IntrinsicId::Commit));
+}
+
+/// Bits of an entry value that can be set, counted from the lowest.
+constexpr uint8_t entry_width(const Region& region, const Binding& binding) {
+  if (region.eip == Region::kNoAddress || binding.reg > isa::kGuestFlags) return 64;
+  return binding.reg == isa::kGuestFlags ? 12 : 32;
 }
 
 /// What a pass did, for its statistics.

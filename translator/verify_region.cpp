@@ -27,6 +27,44 @@ void check_map(const Region& region, std::span<const Binding> map, const std::ve
   }
 }
 
+/// The rules of guest code.
+class GuestRules {
+ public:
+  GuestRules(const Region& region, std::vector<ir::Violation>& out) : region_(region), out_(out) {
+    for (const Binding& binding : region.entry) state_ |= uint64_t{1} << (binding.reg & 63);
+  }
+
+  /// `map`: of a point that has one.
+  void check(const ir::Inst& inst, uint32_t at, const Region::Map* map, std::span<const Binding> bindings) {
+    const uint16_t effects = ir::effects(inst);
+    if ((effects & ir::kMayFault) && inst.op != ir::Op::Intrinsic && !region_.faults_roll_back) {
+      out_.push_back({at, "an operation may fault, and there is no checkpoint to return to"});
+    }
+    if (effects & ir::kStore) {
+      stored_ = true;
+      stored_by_ = inst.guest;
+    }
+    if (map == nullptr || (effects & ir::kMayFault) != 0) return;  // TrapIf rolls back
+    uint64_t bound = 0;
+    for (const Binding& binding : bindings) bound |= uint64_t{1} << (binding.reg & 63);
+    if ((state_ & ~bound) != 0) out_.push_back({at, "a checkpoint lacks a register of the entry"});
+    if (!ir::is_exit(inst)) return;
+    if (map->completed < completed_) out_.push_back({at, "guest instructions completed decrease"});
+    completed_ = map->completed;
+    const bool repeats = (inst.op == ir::Op::Exit || inst.op == ir::Op::ExitIf) && inst.aux == static_cast<uint8_t>(ir::ExitKind::Repeat);
+    if (stored_ && stored_by_ == inst.guest && !repeats && map->completed <= inst.guest) {
+      out_.push_back({at, "an exit makes a store visible without completing its instruction"});
+    }
+  }
+
+ private:
+  const Region& region_;
+  std::vector<ir::Violation>& out_;
+  uint64_t state_ = 0;
+  bool stored_ = false;
+  uint16_t stored_by_ = 0, completed_ = 0;
+};
+
 }  // namespace
 
 std::vector<ir::Violation> verify_region(const Region& region) {
@@ -38,18 +76,21 @@ std::vector<ir::Violation> verify_region(const Region& region) {
   for (const ir::ValueId value : entry) {
     if (value < defined.size()) defined[value] = true;
   }
+  const bool guest = region.eip != Region::kNoAddress;
+  GuestRules rules(region, out);
   size_t point = 0;
   for (uint32_t at = 0; at < region.code.insts.size(); ++at) {
     const ir::Inst& inst = region.code.insts[at];
     // A call's own result, the return address, belongs to its map.
     if (inst.value < defined.size()) defined[inst.value] = true;
     if (inst.flags < defined.size()) defined[inst.flags] = true;
-    if (!ir::is_known(inst) || !is_point(inst)) continue;
-    if (point >= region.maps.size()) {
-      out.push_back({at, "a point has no map"});
-    } else {
-      check_map(region, region.map(point), defined, at, out);
-    }
+    if (!ir::is_known(inst)) continue;
+    if (inst.op == ir::Op::Keep && !region.faults_roll_back) out.push_back({at, "a load is kept where faults do not roll back"});
+    const bool has_map = is_point(inst) && point < region.maps.size();
+    if (guest) rules.check(inst, at, has_map ? &region.maps[point] : nullptr, has_map ? region.map(point) : std::span<const Binding>());
+    if (!is_point(inst)) continue;
+    if (has_map) check_map(region, region.map(point), defined, at, out);
+    else out.push_back({at, "a point has no map"});
     ++point;
   }
   if (point < region.maps.size()) {

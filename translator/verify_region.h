@@ -8,7 +8,23 @@
 
 namespace chrysalis::translator {
 
-/// All violations of the invariants listed at Region, those of ir::verify() first.
+/// All violations, those of ir::verify() first. tests/translator/golden/verify_region_*.ir breaks each.
+///
+/// 1. The code satisfies ir::verify() with the entry values defined.
+/// 2. There is one map per point.
+/// 3. Every value in a map dominates the point: it is defined at entry or before it. (A call's own result, the return address, too.)
+/// 4. Within one map no register appears twice, and there are registers r0 to r62 only.
+/// 5. Every register of a map is in `allocatable` or is bound at entry to the same value.
+/// 6. Op::Keep stands only where faults roll back: what it finds out is found out too late for anything else.
+///
+/// Of guest code (Region::eip is an address) besides:
+///
+/// 7. Each operation that may fault has a checkpoint to return to: faults roll back. The checkpoint is the region's entry, or the
+///    last Commit before the operation.
+/// 8. A checkpoint is whole: exits to guest addresses and commits, which make one, have all registers of the entry in their maps.
+/// 9. No store is visible before its commit: between a store and the end of its guest instruction no exit leaves that does not
+///    complete the instruction (Map::completed), but for exits of instructions that repeat.
+/// 10. Map::completed does not decrease.
 std::vector<ir::Violation> verify_region(const Region& region);
 
 }  // namespace chrysalis::translator

@@ -1,9 +1,9 @@
 // Evaluates the pure operations of the IR one by one: what compiled code is compared with.
 #pragma once
 
-#include "firmware/hosted/operations.h"
 #include "isa-host/registers.h"
 #include "translator/ir/intrinsics.h"
+#include "translator/ir/operate.h"
 
 namespace chrysalis::test {
 
@@ -16,7 +16,7 @@ Evaluated evaluate_at(const ir::Inst& inst, const uint64_t s[4]) {
   switch (inst.op) {
 #define IR_OP(name, text, sources, results, effects)                                              \
   case ir::Op::name: {                                                                            \
-    const auto result = fw::hosted::operate<ir::Op::name, W>(s[0], s[1], s[2], s[3]);              \
+    const auto result = ir::operate<ir::Op::name, W>(s[0], s[1], s[2], s[3]);              \
     return {result.value, result.flags};                                                          \
   }
 #include "translator/ir/ops.def"

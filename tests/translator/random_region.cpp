@@ -162,7 +162,7 @@ class Maker {
   /// An address of `size` bytes within the data.
   ValueId address(bool guest, unsigned size, int64_t& offset) {
     const ValueId base = guest ? guest_base_ : concealed_base_;
-    offset = below(kDataBytes / 2 - size);
+    offset = chance(2) ? 8 * below(6) : below(kDataBytes / 2 - size);  // often a place that is known
     if (chance(2)) return base;
     // base + (value & 0x7f)
     ir::Inst mask;

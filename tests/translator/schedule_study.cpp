@@ -1,7 +1,7 @@
 // What the scheduler makes of the superblocks of real programs, and the scheduling problems behind it for an exact
 // solver (bound.py). docs/scheduling.md says how to use the two.
 //
-//   schedule_study [--machine NAME]... [--source] [--unroll N] [--max N] [--problems FILE] [--repeat N] PROGRAM...
+//   schedule_study [--machine NAME]... [--own-source] [--unroll N] [--max N] [--without PASS]... [--problems FILE] [--repeat N] PROGRAM...
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
@@ -12,13 +12,13 @@
 #include "tests/translator/superblocks.h"
 #include "translator/codegen.h"
 #include "translator/compile.h"
-#include "translator/ir/text.h"
+#include "translator/region_text.h"
 
 namespace chrysalis::test {
 namespace {
 
 struct Settings {
-  std::vector<std::string> machines{"crusoe", "efficeon", "denver"}, programs;
+  std::vector<std::string> machines{"crusoe", "efficeon", "denver"}, programs, without;
   SuperblockOptions superblocks;
   bool own_source = false;
   std::string problems, show;
@@ -60,7 +60,7 @@ class ProblemWriter {
 
 /// The main path's molecules; targets as they stand before layout.
 void show(const translator::Region& region, const translator::CompiledRegion& compiled) {
-  std::printf("%s", ir::text(region.code).c_str());
+  std::printf("%s", translator::region_text(region).c_str());
   for (uint32_t m = 0; m < compiled.main_molecules; ++m) {
     isa::Molecule molecule;
     molecule.count = compiled.molecules[m].count;
@@ -69,8 +69,16 @@ void show(const translator::Region& region, const translator::CompiledRegion& co
   }
 }
 
+translator::PassMask pass_bit(const std::string& name) {
+  for (unsigned i = 0; i < static_cast<unsigned>(translator::Pass::kCount); ++i) {
+    if (name == translator::kPassInfo[i].name) return translator::bit(static_cast<translator::Pass>(i));
+  }
+  throw std::runtime_error("--without: no pass is named " + name + " (chrysalis opt --list)");
+}
+
 void study(const Settings& settings, const std::vector<Superblock>& blocks, const isa::MachineModel& machine, ProblemWriter& problems) {
   translator::CompileOptions options;
+  for (const std::string& name : settings.without) options.passes &= ~pass_bit(name);
   uint64_t instructions = 0, operations = 0, atoms = 0, cycles = 0, first_cycles = 0, moves = 0, passing = 0, spilled = 0;
   for (const Superblock& block : blocks) {
     translator::CompileStats stats;
@@ -81,7 +89,7 @@ void study(const Settings& settings, const std::vector<Superblock>& blocks, cons
       if (block.name == settings.show) show(region, compiled);
     }
     translator::Region region = block.region;
-    optimize(region, options);
+    optimize(region, machine.core, options);
     translator::MachineCode code;
     generate(region, machine.core, code);
     translator::Scheduler scheduler(machine.core);
@@ -112,6 +120,7 @@ int run(int argc, char** argv) {
   app.add_flag("--own-source", settings.own_source, "only functions of PROGRAM's own source, NAME.c of NAME-LEVEL");
   app.add_option("--unroll", settings.superblocks.unroll, "copies of a loop's body")->capture_default_str();
   app.add_option("--max", settings.superblocks.max_instructions, "x86 instructions of a superblock")->capture_default_str();
+  app.add_option("--without", settings.without, "pass that does not run")->allow_extra_args(false);
   app.add_option("--problems", settings.problems, "file for the scheduling problems");
   app.add_option("--repeat", settings.repeat, "compilations of each superblock, for profiling")->capture_default_str();
   app.add_option("--show", settings.show, "name of a superblock whose IR and molecules are printed");

@@ -1,9 +1,8 @@
 #include "translator/ir/text.h"
 
 #include <cstdio>
-#include <memory>
 
-#include "translator/ir/intrinsics.h"
+#include "translator/ir/text_syntax.h"
 
 namespace chrysalis::ir {
 namespace {
@@ -14,45 +13,68 @@ std::string hex(int64_t number) {
   return buffer;
 }
 
+std::string signed_hex(int64_t number) { return number < 0 ? "-" + hex(static_cast<int64_t>(0 - static_cast<uint64_t>(number))) : hex(number); }
+
 std::string value_name(ValueId value, std::span<const bool> is_flags) {
   if (value == kNoValue) return "-";
   const bool flags = value < is_flags.size() && is_flags[value];
   return (flags ? 'f' : 'v') + std::to_string(value);
 }
 
-bool has_condition(Op op) {
-  return op == Op::SetCc || op == Op::SelectCc || (info(op).effects & kSide) != 0;
-}
+/// Collects operands.
+class Operands {
+ public:
+  void add(const std::string& word) {
+    text_ += text_.empty() ? " " : ", ";
+    text_ += word;
+  }
+  const std::string& text() const { return text_; }
 
-unsigned source_count(const Inst& inst) {
-  if (inst.op == Op::Intrinsic) return info(static_cast<IntrinsicId>(inst.imm)).sources;
-  return info(inst.op).sources;
-}
+ private:
+  std::string text_;
+};
 
 /// What follows the sources: the meaning of imm and aux differs by operation.
-std::string trailer(const Inst& inst) {
-  static constexpr const char* kKinds[] = {"jump", "call", "return"};
-  switch (inst.op) {
-    case Op::Const: return hex(inst.imm);
-    case Op::GetReg:
-    case Op::SetReg: return name(static_cast<GuestReg>(inst.aux));
-    case Op::Lea: return "<<" + std::to_string(inst.aux) + ", " + hex(inst.imm);
-    case Op::LeaUw: return "<<" + std::to_string(inst.aux);
-    case Op::Exit:
-    case Op::ExitIf: return "@" + hex(inst.imm);
-    case Op::ExitInd: return kKinds[inst.aux % 3];
-    case Op::Trap:
-    case Op::TrapIf: return "#" + std::to_string(inst.aux) + ", " + hex(inst.imm);
-    case Op::SoftInt: return "#" + std::to_string(inst.aux);
-    case Op::Helper: return "helper " + std::to_string(inst.imm);
-    case Op::Branch:
-    case Op::Jump:
-    case Op::Call:
-    case Op::CodeAddr: return "L" + std::to_string(inst.imm);
-    default: break;
+void add_tail(const Inst& inst, Operands& out) {
+  bool aux = inst.aux != 0, imm = inst.imm != 0 && inst.op != Op::Intrinsic;  // still to be told
+  const auto kind = [&] {
+    if (aux && inst.aux < std::size(kExitKinds)) {
+      out.add(kExitKinds[inst.aux]);
+      aux = false;
+    }
+  };
+  const auto vector = [&] {
+    out.add("#" + std::to_string(inst.aux));
+    aux = false;
+  };
+  switch (tail_of(inst.op)) {
+    case Tail::None: break;
+    case Tail::Number: out.add(hex(inst.imm)); imm = false; break;
+    case Tail::GuestReg:
+      if (inst.aux < static_cast<uint8_t>(GuestReg::kCount)) {
+        out.add(name(static_cast<GuestReg>(inst.aux)));
+        aux = false;
+      }
+      break;
+    case Tail::Lea: out.add("<<" + std::to_string(inst.aux)); out.add(signed_hex(inst.imm)); aux = imm = false; break;
+    case Tail::Scale: out.add("<<" + std::to_string(inst.aux)); aux = false; break;
+    case Tail::Address: out.add("@" + hex(inst.imm)); imm = false; kind(); break;
+    case Tail::Kind: kind(); break;
+    case Tail::Trap: vector(); out.add(hex(inst.imm)); imm = false; break;
+    case Tail::SoftInt:
+      vector();
+      if (imm) out.add(hex(inst.imm));
+      imm = false;
+      break;
+    case Tail::Helper: out.add(std::to_string(inst.imm)); imm = false; break;
+    case Tail::Label: out.add("L" + std::to_string(inst.imm)); imm = false; break;
+    case Tail::Offset:
+      if (imm) out.add((inst.imm < 0 ? "" : "+") + signed_hex(inst.imm));
+      imm = false;
+      break;
   }
-  if ((info(inst.op).effects & (kLoad | kStore)) && inst.imm != 0) return "+" + hex(inst.imm);
-  return {};
+  if (aux) out.add("aux=" + std::to_string(inst.aux));
+  if (imm) out.add("imm=" + signed_hex(inst.imm));
 }
 
 }  // namespace
@@ -72,35 +94,37 @@ const char* name(GuestReg reg) {
 }
 
 std::string text(const Inst& inst, std::span<const bool> is_flags) {
-  if (inst.op >= Op::kCount) return "?";
+  if (!is_known(inst)) return "?";
   std::string line;
   if (inst.value != kNoValue) line += value_name(inst.value, {});
   if (inst.flags != kNoValue) line += (line.empty() ? "f" : ", f") + std::to_string(inst.flags);
   if (!line.empty()) line += " = ";
-  const bool intrinsic = inst.op == Op::Intrinsic && inst.imm >= 0 && inst.imm < static_cast<int64_t>(IntrinsicId::kCount);
-  line += intrinsic ? info(static_cast<IntrinsicId>(inst.imm)).text : info(inst.op).text;
-  if (!(effects(inst) & kExit) && inst.op != Op::Const && !intrinsic) line += "." + std::to_string(inst.width);
-  if (has_condition(inst.op)) line += std::string(".") + name(inst.cond);
-  const char* separator = " ";
-  for (unsigned i = 0; i < source_count(inst) && i < 4; ++i) {
-    line += separator + value_name(inst.src[i], is_flags);
-    separator = ", ";
+  line += inst.op == Op::Intrinsic ? info(static_cast<IntrinsicId>(inst.imm)).text : info(inst.op).text;
+  if (inst.width != usual_width(inst)) line += "." + std::to_string(inst.width);
+  if (has_condition(inst.op) || inst.cond != Cond{}) line += std::string(".") + name(inst.cond);
+  Operands operands;
+  unsigned sources = source_count(inst);
+  for (unsigned i = sources; i < std::size(inst.src); ++i) {
+    if (inst.src[i] != kNoValue) sources = i + 1;
   }
-  const std::string tail = intrinsic ? std::string() : trailer(inst);
-  if (!tail.empty()) line += separator + tail;
-  return line;
+  for (unsigned i = 0; i < sources; ++i) operands.add(value_name(inst.src[i], is_flags));
+  add_tail(inst, operands);
+  return line + operands.text();
+}
+
+FlagsResults::FlagsResults(const Code& code) : count_(code.next_value), bits_(std::make_unique<bool[]>(count_ + 1u)) {
+  for (const Inst& inst : code.insts) {
+    if (inst.flags < count_) bits_[inst.flags] = true;
+  }
 }
 
 std::string text(const Code& code) {
-  const auto is_flags = std::make_unique<bool[]>(code.next_value + 1u);
-  for (const Inst& inst : code.insts) {
-    if (inst.flags != kNoValue && inst.flags < code.next_value) is_flags[inst.flags] = true;
-  }
+  const FlagsResults is_flags(code);
   std::string out;
   uint32_t guest = 0xffffffff;
   for (const Inst& inst : code.insts) {
-    if (inst.guest != guest) out += "; guest " + std::to_string(guest = inst.guest) + "\n";
-    out += "  " + text(inst, {is_flags.get(), code.next_value}) + "\n";
+    if (inst.guest != guest) out += "guest " + std::to_string(guest = inst.guest) + "\n";
+    out += "  " + text(inst, is_flags.span()) + "\n";
   }
   return out;
 }

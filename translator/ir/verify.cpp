@@ -7,7 +7,8 @@ namespace {
 
 class Verifier {
  public:
-  Verifier(const Code& code, std::span<const ValueId> entry) : code_(code), defined_(code.next_value, false) {
+  Verifier(const Code& code, std::span<const ValueId> entry)
+      : code_(code), defined_(code.next_value, false), made_by_(code.next_value, Op::kCount) {
     for (const ValueId value : entry) define(value);
   }
 
@@ -34,6 +35,7 @@ class Verifier {
     if (inst.width != 8 && inst.width != 16 && inst.width != 32 && inst.width != 64) report("width must be 8, 16, 32 or 64");
     if (inst.cond > Cond::NonZero) report("unknown condition");
     check_sources(inst);
+    check_types(inst);
     check_results(inst);
     check_fields(inst);
     check_order(inst);
@@ -62,6 +64,30 @@ class Verifier {
     return inst.flags == kNoValue && !reads_carry;
   }
 
+  /// What an operation makes, for types; Op::kCount: a flags image, or defined at entry.
+  Op maker(ValueId value) const { return value < made_by_.size() ? made_by_[value] : Op::kCount; }
+
+  /// True for results that nobody means as flags. Logic, shifts, choices and moves put flags images together.
+  static bool is_no_image(Op op) {
+    if (op == Op::kCount) return false;
+    if (effects_of(op) & kGuest) return true;
+    switch (op) {
+      case Op::Add: case Op::Sub: case Op::Adc: case Op::Sbb: case Op::Inc: case Op::Dec: case Op::Neg: case Op::MulLow:
+      case Op::MulHighU: case Op::MulHighS: case Op::MulHighSU: case Op::DivU: case Op::DivS: case Op::RemU: case Op::RemS:
+      case Op::Lea: case Op::LeaUw: case Op::CodeAddr: return true;
+      default: return false;
+    }
+  }
+  static uint16_t effects_of(Op op) { return info(op).effects; }
+
+  void check_types(const Inst& inst) {
+    const OpInfo& row = info(inst.op);
+    const bool tests = inst.op == Op::SetCc || inst.op == Op::SelectCc || (row.effects & kSide) != 0;
+    if (tests && inst.cond < Cond::Zero && is_no_image(maker(inst.src[0]))) report("a condition of flags tests what is no flags image");
+    if ((row.effects & kOldFlags) && is_no_image(maker(inst.src[row.sources - 1]))) report("the old flags are no flags image");
+    if (inst.op == Op::Keep && maker(inst.src[0]) != Op::Load && maker(inst.src[0]) != Op::LoadS) report("only the result of a guest load can be kept");
+  }
+
   void check_results(const Inst& inst) {
     Results allowed = info(inst.op).results;
     if (inst.op == Op::Intrinsic) {
@@ -74,6 +100,7 @@ class Verifier {
       report("an operation without effect delivers nothing");
     }
     if (inst.value != kNoValue) define(inst.value);
+    if (inst.value < made_by_.size()) made_by_[inst.value] = inst.op;
     if (inst.flags != kNoValue) define(inst.flags);
   }
 
@@ -82,7 +109,7 @@ class Verifier {
       if (inst.aux >= static_cast<uint8_t>(GuestReg::kCount)) report("unknown guest register");
     } else if ((inst.op == Op::Lea || inst.op == Op::LeaUw) && inst.aux > 3) {
       report("a scale must be 0 to 3");
-    } else if (inst.op == Op::ExitInd && inst.aux > static_cast<uint8_t>(ExitKind::Return)) {
+    } else if ((inst.op == Op::ExitInd || inst.op == Op::ExitIndIf || inst.op == Op::Exit || inst.op == Op::ExitIf) && inst.aux > static_cast<uint8_t>(ExitKind::Repeat)) {
       report("unknown exit kind");
     }
   }
@@ -99,6 +126,7 @@ class Verifier {
 
   const Code& code_;
   std::vector<bool> defined_;
+  std::vector<Op> made_by_;  // by value
   std::vector<Violation> violations_;
   uint32_t at_ = 0;
   uint16_t guest_ = 0;

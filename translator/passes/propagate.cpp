@@ -1,5 +1,10 @@
 #include "translator/passes/propagate.h"
 
+#include <algorithm>
+#include <utility>
+
+#include "translator/ir/evaluate.h"
+
 namespace chrysalis::translator {
 namespace {
 
@@ -43,13 +48,15 @@ class Propagator {
  public:
   explicit Propagator(Region& region) : region_(region), facts_(region.code.next_value), renamed_(region.code.next_value) {
     for (size_t i = 0; i < renamed_.size(); ++i) renamed_[i] = static_cast<ValueId>(i);
+    for (const Binding& binding : region.entry) facts_[binding.value].zero_from = entry_width(region, binding);
   }
 
   PassStats run() {
     std::vector<ir::Inst>& insts = region_.code.insts;
     std::vector<Region::Map> maps;
     size_t point = 0;
-    kept_.reserve(insts.size());
+    const auto both = std::count_if(insts.begin(), insts.end(), [](const ir::Inst& inst) { return inst.value != kNoValue && inst.flags != kNoValue; });
+    kept_.reserve(insts.size() + static_cast<size_t>(both));  // which may become two constants
     for (ir::Inst inst : insts) {
       rename(inst);
       const bool had_point = is_point(inst);
@@ -114,28 +121,58 @@ class Propagator {
 
   /// Simplifies in place. False: the operation disappears.
   bool simplify(ir::Inst& inst) {
-    if (inst.value != kNoValue && inst.flags == kNoValue && ir::is_pure(inst)) {
-      if (inst.op == Op::Copy || inst.op == Op::Zext) {
-        if (is_const(inst.src[0])) return make_const(inst, constant(inst.src[0]) & mask(inst.width));
-        if (inst.width >= facts_[inst.src[0]].zero_from) return replace(inst, inst.src[0]);
-        return true;
-      }
-      if (inst.op == Op::Sext) {
-        if (is_const(inst.src[0])) return make_const(inst, static_cast<uint64_t>(sign_extend(constant(inst.src[0]), inst.width)));
-        const Fact& fact = facts_[inst.src[0]];
-        if (inst.width == 64 || fact.sign_from <= inst.width || fact.zero_from < inst.width) return replace(inst, inst.src[0]);
-        return true;
-      }
-      return fold(inst);
-    }
     if (ir::info(inst.op).effects & ir::kSide) return simplify_condition(inst);
+    if (!ir::is_pure(inst) || inst.op == Op::Const) return true;
+    ir::Evaluated result;
+    uint64_t sources[4];
+    if (has_constant_sources(inst, sources) && ir::evaluate(inst, sources, result)) return make_constants(inst, result);
+    if (inst.value == kNoValue || inst.flags != kNoValue) return true;
+    if (inst.op == Op::Copy || inst.op == Op::Zext) {
+      return inst.width < facts_[inst.src[0]].zero_from || replace(inst, inst.src[0]);
+    }
+    if (inst.op == Op::Sext) {
+      const Fact& fact = facts_[inst.src[0]];
+      const bool same = inst.width == 64 || fact.sign_from <= inst.width || fact.zero_from < inst.width;
+      return !same || replace(inst, inst.src[0]);
+    }
+    return fold(inst);
+  }
+
+  /// What a thing does with itself does not depend on it.
+  static bool cancels(const ir::Inst& inst) {
+    const bool does = inst.op == Op::Xor || inst.op == Op::Sub || inst.op == Op::SetEq || inst.op == Op::SetNe || inst.op == Op::SetLtU || inst.op == Op::SetLtS;
+    return does && inst.src[0] == inst.src[1];
+  }
+
+  bool has_constant_sources(const ir::Inst& inst, uint64_t sources[4]) const {
+    const bool no_matter = cancels(inst);
+    for (unsigned i = 0; i < 4; ++i) {
+      const ValueId source = inst.src[i];
+      sources[i] = is_const(source) && !no_matter ? constant(source) : 0;
+      if (source != kNoValue && !is_const(source) && !no_matter) return false;
+    }
     return true;
   }
 
+  /// The results become constants; of two, that of the flags comes first.
+  bool make_constants(ir::Inst& inst, const ir::Evaluated& result) {
+    if (inst.flags != kNoValue) {
+      ir::Inst image = inst;
+      image.value = inst.flags;
+      make_const(image, result.flags);
+      if (inst.value == kNoValue) {
+        inst = image;
+        return true;
+      }
+      kept_.push_back(image);
+      learn(kept_.back());
+    }
+    return make_const(inst, result.value);
+  }
+
   bool simplify_condition(ir::Inst& inst) {
-    if (inst.cond < ir::Cond::Zero || !is_const(inst.src[0])) return true;
-    const bool taken = (constant(inst.src[0]) == 0) == (inst.cond == ir::Cond::Zero);
-    if (!taken) return false;
+    if (!is_const(inst.src[0])) return true;
+    if (!ir::holds(inst.cond, constant(inst.src[0]))) return false;
     inst.op = inst.op == Op::Branch ? Op::Jump : inst.op == Op::ExitIf ? Op::Exit : inst.op == Op::ExitIndIf ? Op::ExitInd : Op::Trap;
     inst.src[0] = inst.src[1];
     inst.src[1] = kNoValue;
@@ -144,68 +181,87 @@ class Propagator {
     return true;
   }
 
+  /// Whether `value` has no bits at `width` and above.
+  bool is_narrow(ValueId value, unsigned width) const { return facts_[value].zero_from <= width; }
+
+  /// `value` in place of the result, where it has the result's width.
+  bool replace_if_narrow(const ir::Inst& inst, ValueId value) { return !is_narrow(value, inst.width) || replace(inst, value); }
+
+  /// Identities, of operations with a value and no flags. False: the operation disappears.
   bool fold(ir::Inst& inst) {
     const ValueId a = inst.src[0], b = inst.src[1];
     const bool ca = is_const(a), cb = is_const(b);
-    const uint64_t x = ca ? constant(a) & mask(inst.width) : 0, y = cb ? constant(b) & mask(inst.width) : 0;
-    const unsigned count_mask = inst.width == 64 ? 63 : 31;
-    const bool both = ca && cb;
-    const auto result = [&](uint64_t value) { return make_const(inst, value & mask(inst.width)); };
+    const uint64_t all = mask(inst.width), x = ca ? constant(a) & all : 0, y = cb ? constant(b) & all : 0;
     switch (inst.op) {
       case Op::Add:
-        if (both) return result(x + y);
-        if (cb && y == 0 && inst.width >= facts_[a].zero_from) return replace(inst, a);
-        if (ca && x == 0 && inst.width >= facts_[b].zero_from) return replace(inst, b);
+      case Op::Xor:
+        if (cb && y == 0) return replace_if_narrow(inst, a);
+        if (ca && x == 0) return replace_if_narrow(inst, b);
         return true;
       case Op::Sub:
-        if (both) return result(x - y);
-        if (cb && y == 0 && inst.width >= facts_[a].zero_from) return replace(inst, a);
-        return true;
+      case Op::AndNot: return !cb || y != 0 || replace_if_narrow(inst, a);
       case Op::And:
-        if (both) return result(x & y);
-        if (a == b && inst.width >= facts_[a].zero_from) return replace(inst, a);
+        if ((ca && x == 0) || (cb && y == 0)) return make_const(inst, 0);
+        if (a == b || (cb && keeps_all(a, y))) return replace_if_narrow(inst, a);
+        if (ca && keeps_all(b, x)) return replace_if_narrow(inst, b);
         return true;
       case Op::Or:
-        if (both) return result(x | y);
-        if (cb && y == 0 && inst.width >= facts_[a].zero_from) return replace(inst, a);
-        if (ca && x == 0 && inst.width >= facts_[b].zero_from) return replace(inst, b);
+        if ((ca && x == all) || (cb && y == all)) return make_const(inst, all);
+        if (a == b || (cb && y == 0)) return replace_if_narrow(inst, a);
+        if (ca && x == 0) return replace_if_narrow(inst, b);
         return true;
-      case Op::Xor:
-        if (both) return result(x ^ y);
-        if (cb && y == 0 && inst.width >= facts_[a].zero_from) return replace(inst, a);
+      case Op::MulLow:
+        if ((ca && x == 0) || (cb && y == 0)) return make_const(inst, 0);
+        if (cb && y == 1) return replace_if_narrow(inst, a);
+        if (ca && x == 1) return replace_if_narrow(inst, b);
         return true;
-      case Op::Shl:
-        if (both && inst.width >= 32) return result(x << (y & count_mask));
-        break;
-      case Op::Shr:
-        if (both && inst.width >= 32) return result(x >> (y & count_mask));
-        break;
-      case Op::Sar:
-        if (both && inst.width >= 32) return result(static_cast<uint64_t>(sign_extend(x, inst.width) >> (y & count_mask)));
-        break;
-      case Op::Lea: {
-        if ((a != kNoValue && !ca) || (b != kNoValue && !cb)) return true;
-        const uint64_t base = a == kNoValue ? 0 : constant(a), index = b == kNoValue ? 0 : constant(b);
-        return result(base + (index << inst.aux) + static_cast<uint64_t>(inst.imm));
-      }
-      case Op::SetEq: return both ? make_const(inst, constant(a) == constant(b)) : true;
-      case Op::SetNe: return both ? make_const(inst, constant(a) != constant(b)) : true;
-      case Op::SetLtU: return both ? make_const(inst, constant(a) < constant(b)) : true;
-      case Op::SetLtS:
-        return both ? make_const(inst, static_cast<int64_t>(constant(a)) < static_cast<int64_t>(constant(b))) : true;
-      case Op::MulLow: return both ? result(x * y) : true;
+      case Op::Shl: case Op::Shr: case Op::Sar: case Op::Rol: case Op::Ror:
+        return !cb || (constant(b) & (inst.width == 64 ? 63 : 31)) != 0 || replace_if_narrow(inst, a);
       case Op::SelectNz:
-        if (ca) {
-          const ValueId chosen = constant(a) != 0 ? inst.src[1] : inst.src[2];
-          if (inst.width >= facts_[chosen].zero_from) return replace(inst, chosen);
-        }
-        return true;
-      default: break;
+        if (ca) return replace_if_narrow(inst, inst.src[constant(a) != 0 ? 1 : 2]);
+        return inst.src[1] != inst.src[2] || replace_if_narrow(inst, inst.src[1]);
+      case Op::SelectCc:
+        if (ca) return replace_if_narrow(inst, inst.src[ir::holds(inst.cond, constant(a)) ? 1 : 2]);
+        return inst.src[1] != inst.src[2] || replace_if_narrow(inst, inst.src[1]);
+      case Op::InsertL8:
+      case Op::InsertL16: return insert_into_nothing(inst, inst.op == Op::InsertL8 ? 8 : 16);
+      case Op::Lea: return fold_lea(inst);
+      default: return true;
     }
-    // Shifts by a count of 0.
-    const bool shifts = inst.op == Op::Shl || inst.op == Op::Shr || inst.op == Op::Sar;
-    if (shifts && cb && (constant(b) & count_mask) == 0 && inst.width >= facts_[a].zero_from) return replace(inst, a);
-    return true;
+  }
+
+  /// Whether a mask keeps every bit that `value` can have.
+  bool keeps_all(ValueId value, uint64_t kept) const { return facts_[value].zero_from < 64 && (mask_below(facts_[value].zero_from) & ~kept) == 0; }
+  static uint64_t mask_below(unsigned bits) { return (uint64_t{1} << bits) - 1; }
+
+  /// The low part of what has nothing above it.
+  bool insert_into_nothing(ir::Inst& inst, uint8_t part) {
+    if (!is_narrow(inst.src[0], part) || inst.width < part) return true;
+    inst.op = Op::Zext;
+    inst.width = part;
+    inst.src[0] = inst.src[1];
+    inst.src[1] = kNoValue;
+    ++stats_.changed;
+    return !is_narrow(inst.src[0], part) || replace(inst, inst.src[0]);
+  }
+
+  /// Constant parts of an address go into its displacement.
+  bool fold_lea(ir::Inst& inst) {
+    const auto add = [&](ValueId& part, unsigned scale) {
+      if (part == kNoValue || !is_const(part)) return;
+      const uint64_t sum = static_cast<uint64_t>(inst.imm) + (constant(part) << scale);
+      const int64_t offset = inst.width == 32 ? static_cast<int32_t>(sum) : static_cast<int64_t>(sum);
+      if (offset != static_cast<int32_t>(offset)) return;
+      inst.imm = offset;
+      part = kNoValue;
+      ++stats_.changed;
+    };
+    add(inst.src[0], 0);
+    add(inst.src[1], inst.aux);
+    if (inst.src[0] == kNoValue && inst.aux == 0) std::swap(inst.src[0], inst.src[1]);
+    if (inst.src[1] == kNoValue) inst.aux = 0;
+    if (inst.src[0] == kNoValue || inst.src[1] != kNoValue || inst.imm != 0) return true;
+    return replace_if_narrow(inst, inst.src[0]);
   }
 
   void learn(const ir::Inst& inst) {

@@ -6,10 +6,14 @@
 //   v4 = sext.32 v2                          ...
 //   v5 = add.32 v4, v1
 //
-// A source of which an operation reads only the low bits looks through extensions that keep those bits. A
+//   v6, f7 = xor.32 v0, v0         =>        f7: v7 = const 0x44, v6 = const 0
+//
+// Every operation whose sources are constants, or that does not depend on them, becomes one; results of flags too. A source
+// of which an operation reads only the low bits looks through extensions that keep those bits. A
 // branch on a constant becomes a jump, or disappears with its map; what follows a jump is dropped.
 //
-// Requires: SSA.  Preserves: order of the points that stay.  Invalidates: indices of operations and points.
+// Requires: SSA.  Preserves: order of the points that stay.  Invalidates: indices of operations and points;
+// a value that was a flags result may have become a constant.
 // Cost: one forward walk, linear.
 #pragma once
 
