@@ -20,7 +20,7 @@ void expect_agreement(uint64_t first, uint64_t last, Interrupts interrupts) {
     ASSERT_FALSE(run.difference) << "seed " << seed << ": " << text(*run.difference);
     commits += run.commits;
   }
-  EXPECT_GT(commits, 3 * (last - first + 1));
+  EXPECT_GT(commits, 15 * (last - first + 1));
 }
 
 TEST(Lockstep, RandomPrograms) { expect_agreement(1, 300, Interrupts::None); }
