@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "isa-host/machine_description.h"
+#include "translator/stage.h"
 
 namespace chrysalis::fw {
 
@@ -77,19 +78,29 @@ enum class Service : uint32_t {
   GuestException = 1,   ///< x86 exception or software interrupt: Mailbox::vector, error_code, cr2; context is precise
   Console = 2,          ///< diagnostic text: arg0 = address in concealed memory, arg1 = length
   Panic = 3,            ///< firmware bug: text as for Console; the platform stops with an error
-  UnsupportedInstruction = 4,  ///< statistics only: arg0 = guest address; #UD follows as GuestException
+  UnsupportedInstruction = 4,  ///< report only: arg0 = guest address, arg1 = x86::Mnemonic; #UD follows as GuestException
   Attention = 5,        ///< an interrupt line is raised, Special::Ipending says which; the context is precise
+  Notice = 6,           ///< for whoever watches: arg0 = address of a fw::Notice (firmware/notice.h). Needs no answer
+  Translating = 7,      ///< statistics only: arg0 = gear for which the firmware translates from now on; 0: for none
+  Installed = 8,        ///< with kSwitchAnnounce: Mailbox::installed is in the code cache and has not run yet
 };
 
 /// What the platform asks of the firmware when a service returns (bits of Mailbox::reply).
 enum Reply : uint32_t {
   kReplyFlushTlb = 1,        ///< page tables or CR3 changed: any linear address may now map elsewhere
-  kReplyInvalidateCode = 2,  ///< guest-physical pages invalid_page[0..invalid_count) were written or remapped
+  kReplyInvalidateCode = 2,  ///< guest-physical pages invalid_page[0..invalid_count) were written or remapped; each later change is reported, too
   kReplyInvalidateAll = 4,   ///< forget every predecoded instruction and translation
   kReplyStop = 8,            ///< execute nothing more; the platform ends the run
 };
 
 enum class Interpreter : uint32_t { DecodeDispatch = 0, IndirectThreaded = 1, DirectThreaded = 2 };
+
+/// What goes when a gear's part of the code cache is full.
+enum class Eviction : uint32_t {
+  Flush = 0,         ///< all its translations
+  Fifo = 1,          ///< the oldest
+  Generational = 2,  ///< the oldest of the young ones, half of the room; what was used among them is made anew among the old ones
+};
 
 /// How the gears work; `firmware.*` of the settings.
 struct GearOptions {
@@ -99,16 +110,33 @@ struct GearOptions {
   uint32_t first_gear;         ///< 1 or 2: what follows interpretation
   uint32_t sample_period;      ///< cycles between samples; 0: none
   uint32_t switches;           ///< OR of GearSwitch
+  Eviction eviction;
+  uint32_t area_bytes[3];      ///< how much of its area of the code cache gear 1, 2, 3 uses; 0: all
+  uint32_t force_rollback;     ///< every entry into translated code is rolled back after 1, 2, ... so many cycles, in turn; 0: none
+  uint32_t misspeculations;    ///< for each million of guest instructions, that are put up with before new regions speculate less
+  uint32_t decay;              ///< guest instructions after which profiles count half; 0: never
+  uint32_t check_after;        ///< stores to a granule that holds code until its code is checked instead of protected
+  uint32_t versions;           ///< translations of earlier contents kept for one address
   uint32_t passes;             ///< translator::PassMask of gears 2 and 3
 };
 enum GearSwitch : uint32_t {
   kSwitchChaining = 1,
-  kSwitchFifo = 2,             ///< eviction one by one; otherwise the whole area
-  kSwitchEvictionStress = 4,   ///< everything goes, and every chain is undone, before every sixteenth translation
+  kSwitchEvictionStress = 4,   ///< translations go and chains are undone at every opportunity: Gears::stress()
   kSwitchPassStores = 8,       ///< loads may pass stores that may overlap, under alias protection
   kSwitchAdaptation = 16,      ///< translations learn from events
   kSwitchFollowCalls = 32,     ///< gear 3 goes into calls, returns and indirect jumps
   kSwitchBlocks = 64,          ///< regions end at the first branch
+  kSwitchReorder = 128,        ///< guest accesses may change their order at all
+  kSwitchAnnounce = 256,      ///< the platform hears of each translation, Service::Installed
+  // The ladder for code that changes; the first rung is to protect whole pages.
+  kSwitchUnprotected = 1 << 24, ///< nothing is protected: all translations check their source, and what is not translated is not cached
+  kSwitchWholePages = 1 << 25,  ///< pages with code are protected as a whole, not by granules
+  kSwitchRevalidate = 1 << 26,  ///< what a store has not changed is compared with its source and used again
+  kSwitchSelfCheck = 1 << 27,   ///< code that is often stored to is not protected: its translations check their source
+  kSwitchStylised = 1 << 28,    ///< immediates and displacements that change are loaded when they are used
+  kSwitchGroups = 1 << 29,      ///< translations of earlier contents are kept, for when those come back
+  kSwitchNoShadow = 1u << 30,  ///< code that needs no shadow registers and gated stores: a commit before every instruction that may fault
+  kSwitchCheck = 1u << 31,     ///< the hosted form proves every translation (translator/check); the core form does not look at it
 };
 
 /// What the interpreters keep next to the guest's registers, so that one base register and short offsets
@@ -122,6 +150,13 @@ struct InterpreterScratch {
   uint64_t profile;          ///< displacement from half a micro-operation's address to its exit profile
   uint64_t spare[10];
   uint64_t temp[480];        ///< temporaries of one x86 instruction
+};
+
+/// A translation, as Service::Installed tells of it.
+struct InstalledTranslation {
+  uint64_t code;          ///< host address
+  uint32_t bytes;
+  uint32_t eip, gear, instructions;
 };
 
 /// First two pages of concealed memory.
@@ -146,7 +181,7 @@ struct Mailbox {
   // exchange with the platform
   GuestContext context;
   InterpreterScratch scratch;      ///< within reach of short offsets from the context
-  uint64_t argument[2];      ///< of Console, Panic and UnsupportedInstruction: arg0, arg1
+  uint64_t argument[2];      ///< of Console, Panic, UnsupportedInstruction and Translating: arg0, arg1
   uint32_t vector;
   uint32_t error_code;
   uint32_t is_software_interrupt;  ///< 1: INT n / INT3 / INTO, EIP is after the instruction
@@ -157,6 +192,8 @@ struct Mailbox {
   TlsDescriptor tls[3];            ///< GDT entries 12..14 of the running thread
   // firmware statistics, read by the platform at the end of a run; see firmware/counters.def
   uint64_t counter[128];
+  uint64_t stage_cycles[3][translator::kStages];  ///< translating for gears 1 to 3
+  InstalledTranslation installed;
 };
 inline constexpr uint64_t kMailboxMagic = 0x53494c4153595243;  // "CRYSALIS"
 static_assert(sizeof(Mailbox) <= 8192);

@@ -1,6 +1,7 @@
 #include "firmware/adaptation.h"
 
 #include "firmware/counters.h"
+#include "firmware/host.h"
 
 namespace chrysalis::fw {
 namespace {
@@ -16,14 +17,65 @@ constexpr unsigned patience(isa::Cause cause) {
   }
 }
 
+/// Changes of an instruction's operands after which they are loaded when it executes. One change to anything else stops
+/// that for a while: the translation would have to be made anew all the same.
+constexpr int8_t kReloadAfter = 2, kOtherChange = -8;
+
+/// Misspeculations after which a region stops speculating, whatever its instructions have learnt.
+constexpr uint8_t kThrottleAfter = 6;
+constexpr uint64_t kMillion = 1'000'000;
+
+constexpr bool misspeculates(isa::Cause cause) { return cause == isa::Cause::AliasFault || cause == isa::Cause::GuestFault; }
+
 constexpr uint32_t slot_of(uint32_t address) { return address ^ address >> 10; }
 
 }  // namespace
 
-Adaptation::Adaptation() { clear(); }
+// A misspeculation costs a millionth of what there is for each of them: credit_ is in guest instructions times the rate.
+Adaptation::Adaptation(uint32_t misspeculations) : budget_(uint64_t{misspeculations} * kMillion), credit_(budget_) { clear(); }
+
+/// Guest instructions executed pay for misspeculations; no more than a million of them can be saved up.
+void Adaptation::earn() {
+  const uint64_t done = host::read_special<isa::Special::Gcount>();
+  const uint64_t earned = (done - seen_) * (budget_ / kMillion);
+  seen_ = done;
+  credit_ = earned > budget_ - credit_ ? budget_ : credit_ + earned;
+}
+
+bool Adaptation::throttled(uint32_t eip) {
+  earn();
+  if (credit_ < kMillion) {
+    count(Counter::ThrottledByBudget);
+    return true;
+  }
+  const Entry* known = used_ == 0 ? nullptr : find(eip);
+  if (known == nullptr || known->misspeculations < kThrottleAfter) return false;
+  count(Counter::ThrottledRegions);
+  return true;
+}
+
+// Most faults of a guest bring a page in, once for each page. Leaving those to the interpreter would cost more than they do.
+bool Adaptation::learn_fault(uint32_t eip) {
+  constexpr uint64_t kSoon = 5'000;
+  constexpr uint8_t kInARow = 6;
+  Entry& known = entry(eip);
+  const uint64_t now = host::read_special<isa::Special::Gcount>();
+  known.faults = now - known.faulted < kSoon ? static_cast<uint8_t>(known.faults + 1) : 1;
+  known.faulted = now;
+  if (known.faults < kInARow || known.care == Care::Isolated) return false;
+  known.faults = 0;
+  known.care = Care::Isolated;
+  count(Counter::InstructionsIsolated);
+  return true;
+}
+
+void Adaptation::shorten(uint32_t region, uint32_t instructions) {
+  entry(region).limit = instructions / 2;
+  count(Counter::RegionsShortened);
+}
 
 void Adaptation::clear() {
-  for (Entry& entry : entries_) entry = {kUnknown, kUnknown, Care::None, 0};
+  for (Entry& entry : entries_) entry = {kUnknown, kUnknown, Care::None, 0, 0, 0, 0};
   used_ = 0;
 }
 
@@ -59,11 +111,31 @@ uint32_t Adaptation::limit(uint32_t eip) const {
   return known == nullptr ? kUnknown : known->limit;
 }
 
+void Adaptation::note_change(uint32_t eip, bool operands_only) {
+  Entry& known = entry(eip);
+  if (!operands_only) {
+    known.changes = kOtherChange;
+  } else if (known.changes < kReloadAfter && ++known.changes == kReloadAfter) {
+    count(Counter::SmcStylised);
+  }
+}
+
+bool Adaptation::reloads(uint32_t eip) const {
+  if (used_ == 0) return false;
+  const Entry* known = find(eip);
+  return known != nullptr && known->changes == kReloadAfter;
+}
+
 bool Adaptation::learn(isa::Cause cause, uint32_t region, uint32_t instructions, uint32_t eip) {
   if (cause == isa::Cause::StoreBufferFull && instructions > 1) {
-    entry(region).limit = instructions / 2;
-    count(Counter::RegionsShortened);
+    shorten(region, instructions);
     return true;
+  }
+  if (misspeculates(cause)) {
+    earn();
+    credit_ -= credit_ < kMillion ? credit_ : kMillion;
+    uint8_t& times = entry(region).misspeculations;
+    if (times < kThrottleAfter && ++times == kThrottleAfter) return true;
   }
   Entry& known = entry(eip == kUnknown ? region : eip);
   if (++known.faults < patience(cause)) return false;

@@ -21,6 +21,13 @@ T* allocate(size_t count) {
   return static_cast<T*>(::operator new(count * sizeof(T)));
 }
 
+bool calls_helper(const ir::Code& lifted) {
+  for (const ir::Inst& inst : lifted.insts) {
+    if (inst.op == ir::Op::Helper) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 BlockCache::BlockCache(GuestCode& code, UopForm form, int64_t budget)
@@ -61,6 +68,16 @@ void BlockCache::forget_jumps() {
   for (JumpEntry& entry : g_jumps) entry.eip = kNoJump;
 }
 
+void BlockCache::decay() {
+  for (unsigned i = 0; i < block_count_; ++i) {
+    Block& block = blocks_[i];
+    // A budget that is spent, or without bounds, says what the gears have made of the block.
+    if (!block.valid || block.head == nullptr || block.head->budget <= 0 || block.head->budget > block.budget) continue;
+    block.head->budget = block.budget - static_cast<int64_t>(block.executions() / 2);
+    for (uint32_t s = 0; s < block.site_count; ++s) profiles_[block.sites[s].exit - uops_].taken /= 2;
+  }
+}
+
 void BlockCache::hold(Block& block, const uint32_t (&pages)[2]) {
   const uint32_t offset = block.eip & kPageMask;
   const bool two = pages[1] != pages[0];
@@ -74,7 +91,7 @@ void BlockCache::hold(Block& block, const uint32_t (&pages)[2]) {
   code_.hold(block);
 }
 
-void BlockCache::discard(CodeHolder& holder) {
+void BlockCache::written(CodeHolder& holder, const CodeWrite&) {
   auto& block = static_cast<Block&>(holder);
   if (!block.valid) return;
   block.valid = false;
@@ -148,7 +165,7 @@ Block* BlockCache::build(uint32_t eip, FetchFault& fault) {
   }
   block.body = out.next;
   block.sites = sites_ + site_count_;
-  bool loops = false, ended = false;
+  bool loops = false, ended = false, interpreted = false;
   uint32_t at = eip;
   unsigned instructions = 0;
   uint32_t pages[2] = {0, 0};
@@ -162,9 +179,14 @@ Block* BlockCache::build(uint32_t eip, FetchFault& fault) {
       fault = here;
       return nullptr;
     }
+    if (fetched.checked && instructions != 0) break;  // its granules are to stay open
+    // What no gear translates has blocks of its own: control is back in translations right behind it.
+    const bool helped = budget_ != 0 && calls_helper(code_.lifted());
+    if (instructions == 0) interpreted = helped;
+    else if (helped != interpreted) break;
     if (fetched.unsupported) {
       if (instructions != 0) break;
-      report_unsupported(at);
+      report_unsupported(at, fetched.inst.mnemonic);
     }
     if (instructions == 0) pages[0] = fetched.page[0];
     pages[1] = fetched.page[1];

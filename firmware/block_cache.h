@@ -1,7 +1,8 @@
 // The predecode cache: straight runs of x86 instructions as micro-operations, found by guest address.
 //
 // A block begins where control came and runs on past conditional branches; it ends at an unconditional
-// transfer, at the end of its page (its last instruction may reach into the next), or at kMaxInstructions.
+// transfer, at the end of its page (its last instruction may reach into the next), or at kMaxInstructions; with gears above, also
+// before code that translations check, and where what they leave to the interpreter begins or ends.
 // It is valid for one setting of the lifter's assumptions (its key) and for the physical pages that its
 // bytes lay in. Exits are linked to the blocks they lead to.
 //
@@ -75,10 +76,13 @@ class BlockCache final : public CodeOwner {
 
   const ExitProfile& profile(const ExitSite& site) const { return profiles_[site.exit - uops_]; }
 
+  /// Halves what profiles have counted.
+  void decay();
+
   /// Another key holds, or page tables have changed: linear addresses may mean other pages.
   void forget_jumps();
   void remap();
-  void discard(CodeHolder& holder) override;
+  void written(CodeHolder& holder, const CodeWrite& write) override;
   /// Drops everything.
   void clear();
 

@@ -41,7 +41,14 @@ Monitor::Resume Monitor::event() {
 /// event was the guest's or speculation's.
 Monitor::Resume Monitor::event_in_translation(isa::Cause cause, uint32_t address, uint64_t info) {
   if (cause == isa::Cause::IllegalMolecule) panic("a translation is no code of this machine", address);
-  if (cause == isa::Cause::Sample) sampled_ = true;
+  if (cause == isa::Cause::Sample) {
+    sampled_ = true;
+    sampled_at_ = host::sample_clock();
+    if (host::mailbox().gears.force_rollback != 0) {
+      count(Counter::ForcedRollbacks);
+      interpret_ = true;
+    }
+  }
   if (cause == isa::Cause::Interrupt || cause == isa::Cause::Sample) return abandon_translation();
   if (cause != isa::Cause::TlbMiss) return fault_in_translation(cause, address);
   const PageTranslation found = walk(address, (info & isa::kInfoWrite) != 0 ? Access::Write : Access::Read, user_mode());
@@ -83,7 +90,7 @@ Monitor::Resume Monitor::exception(uint8_t vector, uint32_t error_code) {
 }
 
 Monitor::Resume Monitor::page_fault(uint32_t address, uint32_t error_code) {
-  if (gears_ != nullptr) gears_->confirm(address);
+  if (gears_ != nullptr) gears_->confirm(address, true);
   const Resume resume = exception(kPageFault, error_code);
   context().cr2 = address;
   return resume;
@@ -129,7 +136,7 @@ Monitor::Resume Monitor::guest_fault(uint32_t address, uint64_t info) {
   const PageTranslation found = walk(address, write ? Access::Write : Access::Read, user_mode());
   if (!found.ok) return page_fault(address, found.error);
   if ((info & isa::kInfoClean) != 0) count(Counter::DirtyFaults);
-  if (gears_ != nullptr) gears_->confirm(address);
+  if (gears_ != nullptr) gears_->confirm(address, false);
   host::tlb_flush_page(address);
   if (!fill_tlb(address, found)) return exception(kMachineCheck, 0);
   abandon(Pending::Nothing);
@@ -144,7 +151,8 @@ Monitor::Resume Monitor::translated_write(uint32_t address, uint64_t info) {
   const uint32_t offset = address & (isa::kPageSize - 1);
   const uint32_t in_page = offset + size <= isa::kPageSize ? size : static_cast<uint32_t>(isa::kPageSize) - offset;
   const uint32_t page = static_cast<uint32_t>(info >> isa::kInfoPageShift);
-  code_.invalidate(page, isa::granules_of(offset, in_page));
+  if (gears_ != nullptr) code_.changes().note(page, isa::granules_of(offset, in_page));
+  code_.written({page, offset, in_page, false});
   code_.flush_tlb();  // whatever other addresses the page has
   abandon(Pending::Step);
   return Resume::Abandon;

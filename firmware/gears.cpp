@@ -3,22 +3,31 @@
 #include <algorithm>
 #include <utility>
 
+#include "firmware/check.h"
 #include "firmware/code_stubs.h"
 #include "firmware/counters.h"
 
 namespace chrysalis::fw {
 namespace {
 
-Counter counter_of(isa::Cause cause) {
+using translator::Stage;
+
+FaultKind kind_of(isa::Cause cause) {
   switch (cause) {
     case isa::Cause::TlbMiss:
-    case isa::Cause::GuestFault: return Counter::FaultsPage;
-    case isa::Cause::AliasFault: return Counter::FaultsAlias;
-    case isa::Cause::StoreBufferFull: return Counter::FaultsStores;
-    case isa::Cause::TranslatedWrite: return Counter::FaultsCode;
-    case isa::Cause::DeviceAccess: return Counter::FaultsDevice;
-    default: return Counter::FaultsOther;
+    case isa::Cause::GuestFault: return FaultKind::Page;
+    case isa::Cause::AliasFault: return FaultKind::Alias;
+    case isa::Cause::StoreBufferFull: return FaultKind::StoreBuffer;
+    case isa::Cause::TranslatedWrite: return FaultKind::Code;
+    case isa::Cause::DeviceAccess: return FaultKind::Device;
+    default: return FaultKind::Other;
   }
+}
+
+Counter counter_of(FaultKind kind) {
+  constexpr Counter kCounters[] = {Counter::FaultsPage, Counter::FaultsAlias,  Counter::FaultsStores,
+                                   Counter::FaultsCode, Counter::FaultsDevice, Counter::FaultsOther};
+  return kCounters[static_cast<unsigned>(kind)];
 }
 
 ExitKind kind_of(translator::QuickExitKind kind) {
@@ -34,8 +43,10 @@ ExitKind kind_of(translator::QuickExitKind kind) {
   }
 }
 
-/// Without samples the monitor has to see a block of gear 1 until it is hot enough for the next gear.
+/// Without samples the monitor has to see a translation until it is hot enough for the next gear.
 bool chains_counted_blocks(const Mailbox& mailbox) { return mailbox.max_gear == 1 || mailbox.gears.sample_period != 0; }
+
+}  // namespace
 
 translator::QuickOptions quick_options(const Mailbox& mailbox) {
   translator::QuickOptions options;
@@ -46,7 +57,7 @@ translator::QuickOptions quick_options(const Mailbox& mailbox) {
   return options;
 }
 
-uint64_t resolve(void*, translator::Target kind, int64_t) {
+uint64_t resolve_target(void*, translator::Target kind, int64_t) {
   switch (kind) {
     case translator::Target::Leave: return address(CodeStub::Leave);
     case translator::Target::GuestIndirect: return address(CodeStub::Indirect);
@@ -54,35 +65,76 @@ uint64_t resolve(void*, translator::Target kind, int64_t) {
   }
 }
 
-}  // namespace
-
 Gears::Gears(GuestCode& code, BlockCache& blocks, const Mailbox& mailbox)
     : code_(code),
       machine_(mailbox.machine),
       options_(mailbox.gears),
       max_gear_(mailbox.max_gear),
-      cache_(code, (mailbox.gears.switches & kSwitchFifo) != 0 ? Eviction::Fifo : Eviction::Flush,
-             (mailbox.gears.switches & kSwitchChaining) != 0),
-      former_(code, blocks, cache_, adaptation_, mailbox.gears),
+      blocks_(blocks),
+      adaptation_(mailbox.gears.misspeculations),
+      cache_(code, adaptation_, mailbox.gears),
+      former_(code, blocks, cache_, adaptation_, mailbox.gears, mailbox.machine.store_buffer_entries, clock_),
       quick_(mailbox.machine, quick_options(mailbox)),
+      compiler_(mailbox.machine),
       chains_counted_blocks_(chains_counted_blocks(mailbox)) {}
 
+/// What was hot once need not be. Profiles are looked at only when something is to be translated: that is soon enough.
+void Gears::age_profiles() {
+  if (options_.decay == 0) return;
+  const uint64_t done = host::read_special<isa::Special::Gcount>();
+  if (done - aged_ < options_.decay) return;
+  aged_ = done;
+  count(Counter::ProfileDecays);
+  blocks_.decay();
+  cache_.decay();
+}
+
 Translation* Gears::translate(uint32_t eip) {
-  stress();
-  return options_.first_gear == 1 ? translate_block(eip) : translate_region(eip, 2);
+  age_profiles();
+  return make(eip, options_.first_gear);
+}
+
+Translation* Gears::make(uint32_t eip, unsigned gear) {
+  const auto small = static_cast<uint8_t>(gear);
+  notify({.kind = NoticeKind::Translating, .gear = small, .eip = eip});
+  Translation* const made = gear == 1 ? translate_block(eip) : translate_region(eip, gear);
+  if (made == nullptr) notify({.kind = NoticeKind::Refused, .gear = small, .eip = eip});
+  return made;
+}
+
+/// Whether a commit has to stand before the instruction at `eip`: gear 1 commits only at a block's end.
+bool Gears::needs_commit(uint32_t eip) {
+  if ((options_.switches & kSwitchNoShadow) == 0) return false;
+  FetchFault fault;
+  if (!code_.fetch(eip, fetched_, fault)) return true;
+  for (const ir::Inst& inst : code_.lifted().insts) {
+    if ((ir::effects(inst) & ir::kMayFault) != 0) return true;
+  }
+  return false;
 }
 
 /// Gear 1: a basic block.
 Translation* Gears::translate_block(uint32_t eip) {
   using Step = translator::QuickTranslator::Step;
+  const Translating translating(clock_, 1, Stage::Region);
   quick_.begin(eip);
-  spans_.count = 0;
+  source_.clear();
   uint32_t at = eip;
+  bool checks = code_.checked(eip);
   const uint32_t longest = std::min(options_.max_instructions, adaptation_.limit(eip));
   for (Step step = Step::Continue; step == Step::Continue && quick_.instructions() < longest;) {
     FetchFault fault;
-    if (adaptation_.care(at) == Care::Isolated || !code_.fetch(at, fetched_, fault, quick_.code()) || fetched_.unsupported) break;
-    if (!spans_.add(at, fetched_)) break;
+    if (quick_.instructions() != 0 && needs_commit(at)) break;
+    clock_.begin(Stage::Lift);
+    if (adaptation_.care(at) == Care::Isolated || !code_.fetch(at, fetched_, fault, quick_.code(), fetch_for(at, checks)) || fetched_.unsupported) break;
+    clock_.begin(Stage::Region);
+    if (fetched_.checked && !checks) {
+      if (quick_.instructions() != 0) break;
+      checks = true;  // its first instruction reaches into such code
+      quick_.begin(eip);
+      continue;
+    }
+    if (!source_.add(at, fetched_)) break;
     step = quick_.add(at + fetched_.length);
     if (step == Step::Continue || step == Step::End) at += fetched_.length;
   }
@@ -90,17 +142,22 @@ Translation* Gears::translate_block(uint32_t eip) {
   if (instructions == 0) return nullptr;
 
   constexpr uint32_t kMostExits = 64, kMostBytes = 1u << 14;
-  const TranslationCache::Place place = cache_.reserve(1, kMostExits, kMostBytes);
+  clock_.begin(Stage::Install);
+  const TranslationCache::Place place = cache_.reserve(1, eip, kMostExits, kMostBytes);
+  if (place.address == 0) return nullptr;
+  clock_.begin(Stage::Select);
   const translator::QuickCode& made =
       quick_.finish({place.address, address(CodeStub::Leave), place.first_exit, place.first_exit, translator::QuickLikely::Unknown});
   if (made.exits.size() > kMostExits || made.words.size() * 4 > kMostBytes) return nullptr;
+  clock_.begin(Stage::Install);
   exits_.clear();
   for (const translator::QuickCode::Exit& exit : made.exits) {
     exits_.push_back({exit.target, exit.molecule, exit.branch, exit.stub, exit.op, kind_of(exit.kind), false, exit.op != isa::Op::Nop,
                       exit.instructions});
   }
-  Translation* const t = cache_.install({1, eip, instructions, place, made.words, exits_, {}}, spans_);
+  Translation* const t = cache_.install({1, eip, instructions, place, made.words, exits_, {}, checks}, source_);
   if (t == nullptr) return nullptr;
+  ++stress_.made;
   count(Counter::Translations1);
   count(Counter::TranslatedInstructions1, instructions);
   count(Counter::TranslatedMolecules1, made.molecules);
@@ -109,30 +166,38 @@ Translation* Gears::translate_block(uint32_t eip) {
 
 /// Gears 2 and 3: a region, optimised.
 Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
+  const Translating translating(clock_, gear, Stage::Region);
   const unsigned instructions = former_.form(eip, gear);
   if (instructions == 0) return nullptr;
   translator::Region& region = former_.region();
+  clock_.begin(Stage::Install);
   // The longest that it can become is known before it is compiled only roughly.
   constexpr uint32_t kBytesPerOperation = 48;
   const auto points = static_cast<uint32_t>(region.maps.size());
   const uint32_t bound = kBytesPerOperation * (static_cast<uint32_t>(region.code.insts.size()) + 16 * points);
-  const TranslationCache::Place place = cache_.reserve(gear, points + 1, bound);  // a call at the end has an exit more
+  const TranslationCache::Place place = cache_.reserve(gear, eip, points + 1, bound);  // a call at the end has an exit more
   if (place.address == 0) return nullptr;
   translator::CompileOptions options;
   options.first_exit = place.first_exit;
   options.passes = options_.passes;
   options.pass_stores = (options_.switches & kSwitchPassStores) != 0;
-  const translator::CompileStats stats = translator::compile(region, machine_, options, compiled_);
+  options.clock = &clock_;
+  const std::span<const uint32_t> addresses = former_.addresses();
+  if ((options_.switches & kSwitchReorder) == 0 || (adapts() && adaptation_.throttled(eip))) region.in_order.assign(addresses.size(), 1);
+  notify({.kind = NoticeKind::Formed, .gear = static_cast<uint8_t>(gear), .eip = eip, .code = place.address,
+          .formed = {reinterpret_cast<uint64_t>(&region), reinterpret_cast<uint64_t>(&options), reinterpret_cast<uint64_t>(addresses.data()),
+                     static_cast<uint32_t>(addresses.size()), sizeof region, sizeof options, sizeof(ir::Inst)}});
+  const translator::CompileStats stats = compiler_.compile(region, options, compiled_);
+  if ((options_.switches & kSwitchCheck) != 0) check_translation(region, machine_, compiled_, place.first_exit);
 
+  clock_.begin(Stage::Layout);
   exits_.clear();
   sites_.clear();
-  const std::span<const uint32_t> addresses = former_.addresses();
   for (uint32_t m = 0; m < compiled_.molecules.size(); ++m) {
     const auto& molecule = compiled_.molecules[m];
     for (uint32_t a = molecule.first; a < molecule.first + molecule.count; ++a) {
-      if (!isa::info(compiled_.atoms[a].op).has(isa::kMayFault)) continue;
-      sites_.push_back({m, addresses[compiled_.guest[a]]});
-      break;
+      const isa::AtomInfo& op = isa::info(compiled_.atoms[a].op);
+      if (op.has(isa::kMayFault)) sites_.push_back({m, addresses[compiled_.guest[a]], op.has(isa::kStore)});
     }
   }
   for (const translator::CompiledRegion::Exit& exit : compiled_.exits) {
@@ -141,7 +206,7 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   }
   translator::CodeLayout layout;
   layout.add(0, std::move(compiled_));
-  const uint64_t bytes = layout.place(place.address, resolve);
+  const uint64_t bytes = layout.place(place.address, resolve_target);
   if (bytes > bound) return nullptr;
   const auto word_of = [&](uint32_t molecule) { return static_cast<uint32_t>(layout.molecule_address(0, molecule) - place.address) / 4; };
   for (FaultSite& site : sites_) site.offset = 4 * word_of(site.offset);
@@ -151,52 +216,129 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
     exit.link = word_of(exit.link);
   }
   const std::vector<uint32_t> words = layout.encode();
-  Translation* const t = cache_.install({gear, eip, instructions, place, words, exits_, sites_}, former_.spans());
+  clock_.begin(Stage::Install);
+  Translation* const t = cache_.install({gear, eip, instructions, place, words, exits_, sites_, former_.checks()}, former_.source());
   if (t == nullptr) return nullptr;
+  ++stress_.made;
   count(gear == 2 ? Counter::Translations2 : Counter::Translations3);
   count(gear == 2 ? Counter::TranslatedInstructions2 : Counter::TranslatedInstructions3, instructions);
   count(gear == 2 ? Counter::TranslatedMolecules2 : Counter::TranslatedMolecules3, stats.molecules);
   return t;
 }
 
-void Gears::stress() {
-  constexpr unsigned kPeriod = 16;  // at every translation, two blocks of one loop would displace each other for ever
-  if ((options_.switches & kSwitchEvictionStress) != 0 && ++translations_ % kPeriod == 0) cache_.clear();
+/// Something else each time, of what has to be safe whenever the monitor runs. So that the guest gets on, it is paid for by
+/// guest instructions executed: in units of what an interpreted instruction costs, as much is undone as is done.
+void Gears::stress(const Exit* exit, uint32_t eip) {
+  if ((options_.switches & kSwitchEvictionStress) == 0) return;
+  constexpr uint64_t kForget = 100, kChain = 5, kDrop[kGears] = {16, 256, 512};  // the last for each instruction
+  const uint64_t done = host::read_special<isa::Special::Gcount>();
+  stress_.credit += done - stress_.seen;
+  stress_.seen = done;
+  const auto pay = [this](uint64_t cost) {
+    if (stress_.credit < cost) return false;
+    stress_.credit -= cost;
+    ++stress_.act;
+    count(Counter::StressActs);
+    return true;
+  };
+  const auto drop = [&](Translation* t) {
+    if (t == nullptr || !t->valid) ++stress_.act;
+    else if (pay(kDrop[t->gear - 1] * t->instructions)) cache_.discard(*t, DropReason::Evicted);
+  };
+  switch (stress_.act % 6) {
+    case 0: return drop(cache_.find(eip));
+    case 1: return drop(exit == nullptr ? nullptr : exit->owner);
+    case 2:
+      if (pay(kForget)) cache_.forget_jumps();
+      return;
+    case 3:
+      if (pay(kForget + kChain * stress_.made)) cache_.unchain_all();
+      return;
+    case 4:
+      if (pay(kDrop[1] * 32)) cache_.drop_oldest();
+      return;
+    default:
+      if (!pay(kDrop[0] * 8 * stress_.made)) return;
+      cache_.clear();
+      stress_.made = 0;
+  }
 }
 
 void Gears::chain(Exit& exit, Translation& target) {
-  if (exit.owner->gear == 1 && !chains_counted_blocks_) return;
+  if (counts_entries(*exit.owner)) return;
   cache_.chain(exit, target);
 }
 
 void Gears::consider(uint32_t eip, bool sampled) {
+  age_profiles();
   Translation* const t = cache_.find(eip);
   if (t == nullptr || t->gear >= max_gear_) return;
   if (t->gear == 1) {
     uint64_t executions = 0;
     for (uint32_t i = 0; i < t->exit_count; ++i) executions += cache_.times_left(*t, i);
     if (executions < options_.threshold[1]) return;
-    stress();
-    translate_region(eip, 2);
-  } else if (sampled && ++t->samples >= options_.threshold[2]) {
-    t->samples = 0;
-    stress();
-    translate_region(eip, 3);
+    make(eip, 2);
+  } else if ((sampled || counts_entries(*t)) && ++t->samples == options_.threshold[2]) {
+    if (sampled) t->samples = 0;  // what could not be made anew may be so later
+    make(eip, 3);
   }
+}
+
+/// Saturating.
+uint32_t Gears::note_fault(Translation& t, FaultKind kind) {
+  uint16_t& times = t.faults[static_cast<unsigned>(kind)];
+  if (times < UINT16_MAX) ++times;
+  return times;
+}
+
+bool Gears::recheck(uint32_t eip) {
+  constexpr uint32_t kPatience = 4;
+  Translation* const t = cache_.find(eip);
+  if (t == nullptr || !t->checks) return false;
+  if (cache_.recheck(*t)) return true;
+  if (note_fault(*t, FaultKind::Check) == kPatience && adapts() && t->instructions > 1) {
+    adaptation_.shorten(eip, t->instructions);
+    count(Counter::Retranslations);
+    cache_.discard(*t, DropReason::MadeAnew);
+  }
+  return false;
+}
+
+bool Gears::before_step(uint32_t eip) {
+  constexpr int32_t kOftenEnough = 4, kNotSoon = -1000;  // each costs what a hundred interpreted instructions cost
+  auto& known = stepped_[(eip ^ eip >> 6) % kStepped];
+  if (known.eip != eip) known = {eip, 0};
+  if (++known.times < kOftenEnough) return false;
+  const bool translated = translate(eip) != nullptr;
+  known.times = translated ? 0 : kNotSoon;
+  return translated;
 }
 
 void Gears::fault(isa::Cause cause, uint32_t eip, uint64_t host, uint32_t address) {
   count(Counter::TranslationFaults);
-  count(counter_of(cause));
-  Translation* const t = cache_.find(eip);
+  count(counter_of(kind_of(cause)));
+  Translation* t = cache_.find(eip);
+  // One that commits on the way leaves the address of its last commit.
+  if (t == nullptr || !t->holds(host)) t = cache_.holding(host);
   if (t == nullptr) return;
-  ++t->faults;
-  const uint32_t instruction = cache_.instruction_at(*t, host);
+  eip = t->eip;
+  note_fault(*t, kind_of(cause));
+  const uint32_t instruction = cache_.instruction_at(*t, host, cause == isa::Cause::AliasFault || cause == isa::Cause::StoreBufferFull);
   switch (cause) {
     case isa::Cause::TranslatedWrite: return;  // interpretation comes to the store
     case isa::Cause::TlbMiss:
     case isa::Cause::GuestFault: suspect_ = {true, eip, instruction, address}; return;
     default: learn(cause, eip, instruction); return;
+  }
+}
+
+void Gears::confirm(uint32_t address, bool faults) {
+  if (!suspect_.pending || suspect_.address >> isa::kPageShift != address >> isa::kPageShift) return;
+  suspect_.pending = false;
+  if (!faults || !adapts() || suspect_.instruction == Adaptation::kUnknown || !adaptation_.learn_fault(suspect_.instruction)) return;
+  if (Translation* const t = cache_.find(suspect_.region)) {
+    count(Counter::Retranslations);
+    cache_.discard(*t, DropReason::MadeAnew);
   }
 }
 
@@ -208,9 +350,10 @@ void Gears::misspeculated() {
 
 void Gears::learn(isa::Cause cause, uint32_t region, uint32_t instruction) {
   Translation* const t = cache_.find(region);
-  if (t == nullptr || (options_.switches & kSwitchAdaptation) == 0 || !adaptation_.learn(cause, region, t->instructions, instruction)) return;
+  if (t == nullptr || !adapts() || !adaptation_.learn(cause, region, t->instructions, instruction)) return;
   count(Counter::Retranslations);
-  cache_.discard(*t);
+  notify({.kind = NoticeKind::Learned, .gear = t->gear, .cause = static_cast<uint8_t>(cause), .eip = region, .code = t->code});
+  cache_.discard(*t, DropReason::MadeAnew);
 }
 
 }  // namespace chrysalis::fw

@@ -1,5 +1,6 @@
 #include "firmware/guest_code.h"
 
+#include <algorithm>
 #include <new>
 
 #include "firmware/counters.h"
@@ -13,13 +14,17 @@ constexpr uint32_t kPageMask = isa::kPageSize - 1;
 
 }  // namespace
 
-void report_unsupported(uint32_t eip) {
+void report_unsupported(uint32_t eip, x86::Mnemonic mnemonic) {
   count(Counter::Unsupported);
   host::mailbox().argument[0] = eip;
+  host::mailbox().argument[1] = static_cast<uint64_t>(mnemonic);
   host::platform(Service::UnsupportedInstruction);
 }
 
-GuestCode::GuestCode() : pages_(static_cast<Page*>(::operator new(kPageCapacity * sizeof(Page)))) {
+GuestCode::GuestCode(const GearOptions& options)
+    : whole_pages_((options.switches & kSwitchWholePages) != 0),
+      changes_(options),
+      pages_(static_cast<Page*>(::operator new(kPageCapacity * sizeof(Page)))) {
   for (unsigned i = 0; i < kPageCapacity; ++i) pages_[i] = Page{0, 0, nullptr};
   flush_tlb();
 }
@@ -70,6 +75,7 @@ void GuestCode::hold(CodeHolder& holder) {
   for (uint32_t i = 0; i < holder.span_count; ++i) {
     CodeSpan& span = holder.spans[i];
     Page& at = page(span.page);
+    if (whole_pages_) span.granules = ~0u;
     span.holder = &holder;
     span.next = at.spans;
     at.spans = &span;
@@ -79,17 +85,18 @@ void GuestCode::hold(CodeHolder& holder) {
   }
 }
 
-void GuestCode::invalidate(uint32_t physical_page, uint32_t granules) {
-  const Page* found = find_page(physical_page);
+void GuestCode::written(const CodeWrite& write) {
+  const uint32_t granules = isa::granules_of(write.offset, write.size);
+  const Page* found = find_page(write.page);
   if (found == nullptr || (found->granules & granules) == 0) return;
-  Page& at = page(physical_page);
+  Page& at = page(write.page);
   // Spans go together with their granules: what remains is exactly what is still held.
   uint32_t kept_granules = 0;
   CodeSpan* kept = nullptr;
   for (CodeSpan* span = at.spans; span != nullptr;) {
     CodeSpan* const next = span->next;
     CodeHolder& holder = *span->holder;
-    if (holder.valid && (span->granules & granules) != 0) holder.owner->discard(holder);
+    if (holder.valid && (span->granules & granules) != 0) holder.owner->written(holder, write);
     if (holder.valid) {
       kept_granules |= span->granules;
       span->next = kept;
@@ -103,6 +110,7 @@ void GuestCode::invalidate(uint32_t physical_page, uint32_t granules) {
 
 void GuestCode::forget(CodeHolder& holder) {
   for (uint32_t i = 0; i < holder.span_count; ++i) {
+    if (find_page(holder.spans[i].page) == nullptr) continue;
     for (CodeSpan** at = &page(holder.spans[i].page).spans; *at != nullptr; at = &(*at)->next) {
       if (*at != &holder.spans[i]) continue;
       *at = holder.spans[i].next;
@@ -194,7 +202,54 @@ bool GuestCode::fetch(uint32_t eip, Fetched& fetched, FetchFault& fault) {
   return fetch(eip, fetched, fault, code_);
 }
 
-bool GuestCode::fetch(uint32_t eip, Fetched& fetched, FetchFault& fault, ir::Code& out) {
+bool GuestCode::checked(uint32_t eip) {
+  if (!changes_.any_checked()) return false;
+  FetchFault fault;
+  uint32_t physical;
+  if (!translate(eip, physical, fault)) return false;
+  return (changes_.checked(physical) & isa::granules_of(eip & kPageMask, 1)) != 0;
+}
+
+/// Compares the bytes that are not reloaded, word by word, and traps if they are others. The words are aligned, so that
+/// instructions side by side share their loads, and no load leaves the pages of the instruction.
+void GuestCode::append_check(uint32_t eip, const Fetched& fetched, ir::Code& out) {
+  constexpr uint32_t kWord = 8;
+  ir::ValueId differs = ir::kNoValue;
+  const auto append = [&out](ir::Op op, ir::ValueId a, ir::ValueId b, int64_t imm) {
+    ir::Inst& inst = out.insts.emplace_back();
+    inst.op = op;
+    inst.width = 64;
+    inst.src[0] = a;
+    inst.src[1] = b;
+    inst.imm = imm;
+    return inst.value = out.new_value();
+  };
+  const auto constant = [&](uint64_t value) { return append(ir::Op::Const, ir::kNoValue, ir::kNoValue, static_cast<int64_t>(value)); };
+  const uint32_t before = eip % kWord, words = (before + fetched.length + kWord - 1) / kWord;
+  for (uint32_t w = 0; w < words; ++w) {
+    const uint32_t word = eip - before + kWord * w;
+    uint64_t mask = 0, expected = 0;
+    for (uint32_t i = 0; i < kWord; ++i) {
+      const uint32_t byte = word + i - eip;
+      if (byte >= fetched.length || (fetched.reloaded >> byte & 1) != 0) continue;
+      const uint64_t page = fetched.page[((word + i) ^ eip) >> isa::kPageShift == 0 ? 0 : 1];
+      mask |= uint64_t{0xff} << 8 * i;
+      expected |= uint64_t{*host::physical((page << isa::kPageShift) + ((word + i) & kPageMask))} << 8 * i;
+    }
+    if (mask == 0) continue;
+    ir::ValueId difference = append(ir::Op::Load, constant(word), ir::kNoValue, 0);
+    if (mask != ~uint64_t{0}) difference = append(ir::Op::And, difference, constant(mask), 0);
+    difference = append(ir::Op::Xor, difference, constant(expected), 0);
+    differs = differs == ir::kNoValue ? difference : append(ir::Op::Or, differs, difference, 0);
+  }
+  if (differs == ir::kNoValue) return;
+  ir::Inst& trap = out.insts.emplace_back();
+  trap.op = ir::Op::TrapIf;
+  trap.cond = ir::Cond::NonZero;
+  trap.src[0] = differs;
+}
+
+bool GuestCode::fetch(uint32_t eip, Fetched& fetched, FetchFault& fault, ir::Code& out, const FetchFor& how) {
   if (!translate(eip, fetched.page[0], fault)) return false;
   fetched.page[1] = fetched.page[0];
   const uint32_t offset = eip & kPageMask;
@@ -211,11 +266,23 @@ bool GuestCode::fetch(uint32_t eip, Fetched& fetched, FetchFault& fault, ir::Cod
     status = x86::decode(std::span<const uint8_t>(bytes), fetched.inst);
   }
   fetched.unsupported = false;
+  fetched.checked = false;
+  fetched.reloaded = 0;
   switch (status) {
     case x86::DecodeStatus::Ok:
       fetched.length = fetched.inst.length;
       if (fetched.length <= in_first) fetched.page[1] = fetched.page[0];
-      fetched.unsupported = x86::lift(fetched.inst, eip, options_, out) == x86::LiftStatus::Unsupported;
+      fetched.checked = (changes_.checked(fetched.page[0]) & isa::granules_of(offset, std::min(fetched.length, in_first))) != 0 ||
+                        (fetched.length > in_first && (changes_.checked(fetched.page[1]) & 1) != 0);
+      if (how.check) {
+        if (how.reload) {
+          probe_.clear();
+          x86::lift(fetched.inst, eip, options_, probe_, &fetched.reloaded);
+        }
+        append_check(eip, fetched, out);
+      }
+      fetched.unsupported =
+          x86::lift(fetched.inst, eip, options_, out, how.reload ? &fetched.reloaded : nullptr) == x86::LiftStatus::Unsupported;
       return true;
     case x86::DecodeStatus::TooLong:
     case x86::DecodeStatus::NeedMoreBytes:

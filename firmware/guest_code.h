@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "firmware/code_changes.h"
 #include "x86-frontend/decoded.h"
 #include "x86-frontend/lift.h"
 
@@ -23,18 +24,26 @@ struct Fetched {
   uint32_t length = 0;
   uint32_t page[2] = {0, 0};  ///< physical pages of its first and last byte
   bool unsupported = false;
+  bool checked = false;          ///< some of its bytes lie where code is checked by translations: CodeChanges::checked()
+  uint16_t reloaded = 0;         ///< its bytes, as bits, that are loaded when it executes
 };
 
-/// Counts an instruction that is valid but not supported, and tells the platform.
-void report_unsupported(uint32_t eip);
+/// How an instruction is fetched for a translation.
+struct FetchFor {
+  bool check = false;            ///< what is lifted begins with a comparison of its bytes; if they have changed it traps
+  bool reload = false;           ///< immediates and displacements are loaded when it executes
+};
+
+/// Counts an instruction that is valid but not supported, and tells the platform which.
+void report_unsupported(uint32_t eip, x86::Mnemonic mnemonic);
 
 struct CodeHolder;
 
 /// Who keeps code in another form.
 class CodeOwner {
  public:
-  /// The holder's source changes: it must not be executed any more.
-  virtual void discard(CodeHolder& holder) = 0;
+  /// Bytes of the holder's source change, or others beside them. What remains valid is protected as before.
+  virtual void written(CodeHolder& holder, const CodeWrite& write) = 0;
 
  protected:
   ~CodeOwner() = default;
@@ -60,7 +69,7 @@ struct CodeHolder {
 
 class GuestCode {
  public:
-  GuestCode();
+  explicit GuestCode(const GearOptions& options);
   ~GuestCode();
   GuestCode(const GuestCode&) = delete;
   GuestCode& operator=(const GuestCode&) = delete;
@@ -69,7 +78,15 @@ class GuestCode {
   bool fetch(uint32_t eip, Fetched& fetched, FetchFault& fault);
   const ir::Code& lifted() const { return code_; }
   /// The same, appending to `out`.
-  bool fetch(uint32_t eip, Fetched& fetched, FetchFault& fault, ir::Code& out);
+  bool fetch(uint32_t eip, Fetched& fetched, FetchFault& fault, ir::Code& out, const FetchFor& how = {});
+  bool fetch(uint32_t eip, Fetched& fetched, FetchFault& fault, const FetchFor& how) {
+    code_.clear();
+    return fetch(eip, fetched, fault, code_, how);
+  }
+
+  /// Whether the byte at `eip` is code that its translations check.
+  bool checked(uint32_t eip);
+  CodeChanges& changes() { return changes_; }
 
   /// The assumptions under which code is lifted from now on. True if they have changed.
   bool set_options(const x86::LiftOptions& options);
@@ -84,9 +101,15 @@ class GuestCode {
   void hold(CodeHolder& holder);
   /// Room for another holder of `spans` spans.
   bool has_room(uint32_t spans) const { return page_count_ + spans <= kPageCapacity / 2; }
-  /// Discards the holders that have bytes in these granules of a physical page.
-  void invalidate(uint32_t physical_page, uint32_t granules);
-  /// Forgets one holder, whose place is to be used again. Its granules stay closed until somebody stores there.
+  /// The holder is looked up under the present page tables, but not protected: it checks itself.
+  void note_mapped(CodeHolder& holder) {
+    holder.generation = generation_;
+    holder.valid = true;
+  }
+  /// Tells the holders that have bytes in granules that `write` meets.
+  void written(const CodeWrite& write);
+  /// Forgets one holder, whose place is to be used again or which is to be held again. Its granules stay closed until
+  /// somebody stores there.
   void forget(CodeHolder& holder);
   /// Forgets all holders of `owner`, which has dropped them.
   void release(const CodeOwner& owner);
@@ -108,6 +131,7 @@ class GuestCode {
 
   Page& page(uint32_t physical_page);
   const Page* find_page(uint32_t physical_page) const;
+  void append_check(uint32_t eip, const Fetched& fetched, ir::Code& out);
   bool translate(uint32_t address, uint32_t& physical_page, FetchFault& fault);
 
   static constexpr unsigned kPageCapacity = 1u << 11;
@@ -115,6 +139,8 @@ class GuestCode {
   uint64_t& writable_bit(uint32_t physical_page) { return writable_[physical_page / 64 % kWritableWords]; }
   static constexpr unsigned kWritableWords = 64;
 
+  const bool whole_pages_;
+  CodeChanges changes_;
   Page* pages_;
   unsigned page_count_ = 0;
   x86::LiftOptions options_;
@@ -123,7 +149,7 @@ class GuestCode {
   uint64_t writable_[kWritableWords];
   // The last page that code was fetched from.
   uint32_t fetch_page_ = ~0u, fetch_physical_ = 0, fetch_generation_ = 0;
-  ir::Code code_;
+  ir::Code code_, probe_;
 };
 
 }  // namespace chrysalis::fw

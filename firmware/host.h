@@ -178,6 +178,9 @@ FW_INLINE void return_clear() { asm volatile(FW_INTRINSIC_FORM "x0, x0, x0" ::FW
 /// True if something asynchronous wants the monitor.
 FW_INLINE bool attention() { return read_special<isa::Special::Ipending>() != 0; }
 
+/// What Special::SamplePeriod counts.
+FW_INLINE uint64_t sample_clock() { return read_special<isa::Special::Cycles>(); }
+
 /// Guest memory by physical address, for page tables and code bytes. The platform guarantees RAM below
 /// Mailbox::guest_ram_size; callers check.
 FW_INLINE volatile uint8_t* physical(uint64_t address) { return reinterpret_cast<volatile uint8_t*>(address); }
@@ -250,6 +253,7 @@ FW_INLINE void jtb_write(uint32_t guest, uint64_t host) { hosted::machine().jtb_
 FW_INLINE void jtb_clear() { hosted::machine().jtb_clear(); }
 FW_INLINE void return_clear() { hosted::machine().return_clear(); }
 FW_INLINE bool attention() { return hosted::machine().attention(); }
+FW_INLINE uint64_t sample_clock() { return read_special<isa::Special::Molecules>(); }
 FW_INLINE volatile uint8_t* physical(uint64_t address) { return hosted::machine().physical(address); }
 FW_INLINE Mailbox& mailbox() { return hosted::machine().mailbox(); }
 template <class T>

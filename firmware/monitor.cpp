@@ -40,6 +40,7 @@ Monitor::Monitor()
     : interpreter_(host::mailbox().interpreter),
       form_(interpreter_ == Interpreter::DirectThreaded ? UopForm::Direct : UopForm::Coded),
       run_(run_function(interpreter_)),
+      code_(host::mailbox().gears),
       cache_(code_, form_, host::mailbox().max_gear == 0 ? 0 : first_threshold(host::mailbox())) {
   if (host::mailbox().max_gear != 0) {
     gears_ = new Gears(code_, cache_, host::mailbox());
@@ -78,12 +79,13 @@ void Monitor::loop() {
 
 /// Enters the translation at EIP, or interprets.
 void Monitor::advance() {
+  if (gears_ != nullptr) gears_->stress(exit_, static_cast<uint32_t>(guest(GuestReg::Eip)));
   if (gears_ != nullptr && !interpret_) {
     gears_->settle();
     if (sampled_) {
       sampled_ = false;
       gears_->consider(static_cast<uint32_t>(guest(GuestReg::Eip)), true);
-    } else if (exit_ != nullptr && exit_->owner->gear == 1) {
+    } else if (exit_ != nullptr && (exit_->owner->gear == 1 || gears_->counts_entries(*exit_->owner))) {
       gears_->consider(exit_->owner->eip, false);
     }
     if (Translation* const found = gears_->cache().find(static_cast<uint32_t>(guest(GuestReg::Eip)))) {
@@ -96,7 +98,16 @@ void Monitor::advance() {
   run_block();
 }
 
+/// A test: translated code is rolled back by the next sample, which is made to come later with every entry.
+void Monitor::arm_rollback() {
+  const uint32_t latest = host::mailbox().gears.force_rollback;
+  if (latest == 0) return;
+  rollback_after_ = rollback_after_ % latest + 1;
+  host::write_special<isa::Special::SamplePeriod>(host::sample_clock() - sampled_at_ + rollback_after_);
+}
+
 uint64_t Monitor::execute(uint64_t translation) {
+  arm_rollback();
   from_ = nullptr;
   indirect_ = false;
   return host::call_code(fw::address(CodeStub::Enter), translation);
@@ -109,6 +120,7 @@ void Monitor::run_translation(Translation& translation) {
   exit_ = nullptr;
   jumped_ = false;
   count(Counter::Entries);
+  ++translation.entries;
   const uint64_t number = execute(translation.code);
   if (number == kExitIndirect) {
     jumped_ = true;
@@ -121,7 +133,7 @@ void Monitor::run_translation(Translation& translation) {
 
 void Monitor::trapped() {
   count(Counter::Traps);
-  interpret_ = true;
+  interpret_ = !gears_->recheck(static_cast<uint32_t>(guest(GuestReg::Eip)));
 }
 
 void Monitor::leave_by(Exit& exit) {
@@ -144,6 +156,12 @@ void Monitor::hot(uint32_t eip) {
 /// Finds and runs the block at EIP, and what it is linked to.
 void Monitor::run_block() {
   const uint32_t eip = static_cast<uint32_t>(guest(GuestReg::Eip));
+  if (gears_ != nullptr && gears_->steps(eip)) {
+    if (!interpret_ && gears_->before_step(eip)) return;
+    interpret_ = false;
+    step();
+    return;
+  }
   FetchFault fault;
   Block* const block = cache_.find(eip, from_, fault);
   from_ = nullptr;
@@ -175,7 +193,7 @@ void Monitor::step() {
     deliver(fault.vector, fault.error, false);
     return;
   }
-  if (fetched.unsupported) report_unsupported(eip);
+  if (fetched.unsupported) report_unsupported(eip, fetched.inst.mnemonic);
   count(Counter::Steps);
   UopBuffer out = cache_.step_buffer();
   const Uop* const first = out.next;
@@ -249,7 +267,7 @@ void Monitor::call_platform(Service service) {
     if (gears_ != nullptr) gears_->cache().clear();
     remap();
   } else if ((reply & kReplyInvalidateCode) != 0) {
-    for (uint32_t i = 0; i < mailbox.invalid_count; ++i) code_.invalidate(mailbox.invalid_page[i], ~0u);
+    for (uint32_t i = 0; i < mailbox.invalid_count; ++i) code_.written({mailbox.invalid_page[i], 0, isa::kPageSize, true});
   }
   if ((reply & kReplyFlushTlb) != 0) {
     code_.flush_tlb();

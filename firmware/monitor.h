@@ -52,6 +52,7 @@ class Monitor {
 
   void step();
   void advance();
+  void arm_rollback();
   void run_block();
   void run_translation(Translation& translation);
   void leave_by(Exit& exit);
@@ -86,6 +87,8 @@ class Monitor {
   Exit* exit_ = nullptr;     ///< of a translation: leads to the address in EIP
   bool jumped_ = false;      ///< an indirect exit of a translation leads there
   bool sampled_ = false;     ///< a sample met the translation at EIP
+  uint64_t sampled_at_ = 0;  ///< sample_clock() of the last sample
+  uint32_t rollback_after_ = 0;  ///< of the entry under way
   bool interpret_ = false;   ///< the block at EIP, whether translated or not
   Pending pending_ = Pending::Nothing;
   uint8_t vector_ = 0;

@@ -27,8 +27,9 @@ const ir::Inst* last_exit(const ir::Code& code) {
 }  // namespace
 
 RegionFormer::RegionFormer(GuestCode& code, BlockCache& blocks, TranslationCache& translations, const Adaptation& adaptation,
-                           const GearOptions& options)
-    : code_(code), blocks_(blocks), translations_(translations), adaptation_(adaptation), options_(options), builder_(region_, kMailboxAddress + offsetof(Mailbox, context)) {}
+                           const GearOptions& options, unsigned store_buffer_entries, translator::StageClock& clock)
+    : code_(code), blocks_(blocks), translations_(translations), adaptation_(adaptation), options_(options), clock_(clock),
+      builder_(region_, kMailboxAddress + offsetof(Mailbox, context), {store_buffer_entries, (options.switches & kSwitchNoShadow) != 0, false}) {}
 
 /// The profile goes on with what begins at `eip`, if it was counted.
 void RegionFormer::enter(uint32_t eip) {
@@ -111,7 +112,8 @@ bool RegionFormer::visited(uint32_t eip) const { return std::binary_search(path_
 unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
   using Way = translator::GuestRegionBuilder::Way;
   builder_.begin(entry);
-  spans_.count = 0;
+  source_.clear();
+  checks_ = code_.checked(entry);
   path_.clear();
   addresses_.clear();
   calls_.clear();
@@ -131,11 +133,19 @@ unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
     const bool ran_out = place_.counted != nullptr ? place_.position == place_.counted->instructions
                                                    : place_.block != nullptr && at == place_.block->eip + place_.block->length;
     if (ran_out) enter(at);
-    if (!code_.fetch(at, fetched_, fault) || fetched_.unsupported) break;
+    clock_.begin(translator::Stage::Lift);
+    const bool known = code_.fetch(at, fetched_, fault, {checks_, checks_ && adaptation_.reloads(at)}) && !fetched_.unsupported;
+    clock_.begin(translator::Stage::Region);
+    if (!known) break;
+    if (fetched_.checked && !checks_) {
+      if (builder_.size() != 0) break;
+      checks_ = true;  // the first instruction reaches into such code
+      continue;
+    }
     const ir::Code& lifted = code_.lifted();
     if (!translator::GuestRegionBuilder::accepts(lifted, builder_.size() == 0)) break;
     const Care care = adaptation_.care(at);
-    if (care == Care::Isolated || !spans_.add(at, fetched_)) break;
+    if (care == Care::Isolated || !source_.add(at, fetched_)) break;
     addresses_.push_back(at);
     if (care == Care::InOrder) {
       region_.in_order.resize(addresses_.size(), 0);
@@ -188,6 +198,7 @@ unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
     at = next;
     if (side == Likely::Unknown) break;
   }
+  if (region_.precise) region_.in_order.assign(addresses_.size(), 1);
   if (!region_.in_order.empty()) region_.in_order.resize(addresses_.size(), 0);
   if (builder_.size() != 0) builder_.finish(at);
   return builder_.size();

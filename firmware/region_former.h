@@ -7,22 +7,25 @@
 #include "firmware/block_cache.h"
 #include "firmware/translation_cache.h"
 #include "translator/guest_region.h"
+#include "translator/stage.h"
 
 namespace chrysalis::fw {
 
 class RegionFormer {
  public:
   RegionFormer(GuestCode& code, BlockCache& blocks, TranslationCache& translations, const Adaptation& adaptation,
-               const GearOptions& options);
+               const GearOptions& options, unsigned store_buffer_entries, translator::StageClock& clock);
 
   /// Forms the superblock at `eip`: along each branch's likely side, through jumps, until control would come back into it, the
   /// profile ends or is undecided, an instruction is met that a region cannot hold, or it is long enough. A loop to its entry is
   /// unrolled. Gear 3 also goes into calls, back from them, and where indirect jumps mostly go.
-  /// Out: region() and spans(). Returns how many instructions it holds; 0: none can be formed.
+  /// Out: region(), checks() and source(). Returns how many instructions it holds; 0: none can be formed.
   unsigned form(uint32_t eip, unsigned gear);
 
   translator::Region& region() { return region_; }
-  const SourceSpans& spans() const { return spans_; }
+  const Source& source() const { return source_; }
+  /// Whether the region compares its source with what it was: it is not protected.
+  bool checks() const { return checks_; }
   /// By guest instruction of the region: its address.
   std::span<const uint32_t> addresses() const { return addresses_; }
 
@@ -49,9 +52,11 @@ class RegionFormer {
   TranslationCache& translations_;
   const Adaptation& adaptation_;
   const GearOptions& options_;
+  translator::StageClock& clock_;
   translator::Region region_;
   translator::GuestRegionBuilder builder_;
-  SourceSpans spans_;
+  Source source_;
+  bool checks_ = false;
   Place place_ = {};
   std::vector<uint32_t> path_;  ///< addresses of its instructions, sorted
   std::vector<uint32_t> addresses_;

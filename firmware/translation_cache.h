@@ -1,8 +1,13 @@
 // The code cache: translations by guest address, where their code lies, and how they lead to each other.
 //
-// Each gear has its own area of the code cache, filled round and round: a new translation takes the place of the oldest ones. What
+// Each gear has its own area of the code cache, filled round and round: a new translation takes the place of the oldest ones, or
+// of all (firmware.eviction). Generational eviction divides the area: what is new begins in the nursery, and if it has been used by the time its
+// turn to go comes, it is next made in the other half, where only its like displaces it. What
 // leads into a translation that goes (chained exits, the jump translation buffer, the return stack) is undone at once,
 // so that no stale pointer ever remains.
+//
+// A translation whose source is written to may lie dormant instead of going: nothing leads to it, and nothing protects
+// its source. When its address comes up again its source is compared with what it was; equal, it is used again.
 #pragma once
 
 #include <cstdint>
@@ -10,12 +15,16 @@
 
 #include "firmware/abi.h"
 #include "firmware/code_stubs.h"
-#include "firmware/guest_code.h"
+#include "firmware/notice.h"
+#include "firmware/source.h"
 #include "translator/compile.h"
 
 namespace chrysalis::fw {
 
 struct Translation;
+
+/// A word that no molecule begins with: what eviction stress leaves of translations that have gone.
+inline constexpr uint32_t kNoCode = 0xffff'ffff;
 
 /// How control leaves a translation.
 enum class ExitKind : uint8_t {
@@ -44,63 +53,77 @@ struct Exit {
   Exit* previous;
 };
 
-/// A molecule with memory accesses, for who asks which instruction an event was about.
+/// A memory access, for who asks which instruction an event was about.
 struct FaultSite {
-  uint32_t offset;          ///< of the molecule, in bytes
+  uint32_t offset;          ///< of its molecule, in bytes
   uint32_t eip;
+  bool stores;
 };
 
 inline constexpr unsigned kGears = 3;
-inline constexpr unsigned kMaxSpans = 6;  ///< pages that the source of one translation touches
 
+enum class Life : uint8_t {
+  Gone,      ///< discarded: its place is free when its turn comes
+  Active,    ///< can be executed: CodeHolder::valid
+  Dormant,   ///< its source has been written to, perhaps beside its bytes
+  Lapsed,    ///< dormant, and its source has been something else: a version for when it comes back
+};
+
+/// Why translations are abandoned.
+enum class FaultKind : uint8_t {
+  Page, Alias, StoreBuffer, Code, Device, Other,
+  Check,  ///< its source was not what it was, though its entry finds it so: it has changed it itself
+};
+inline constexpr unsigned kFaultKinds = 7;
+
+/// A translation. Its `valid` says that it is Active.
 struct Translation : CodeHolder {
   uint32_t eip;
   uint32_t key;
   uint8_t gear;
+  Life life;
+  bool tenured;               ///< not in the nursery; only with Eviction::Generational
+  bool checks;                ///< it compares its source itself, which is not protected
   uint16_t instructions;      ///< x86 instructions
   uint64_t code;              ///< host address
   uint32_t place;             ///< the same, from the beginning of the gear's area
   uint32_t bytes;
   uint32_t first_exit, exit_count;
   uint32_t first_site, site_count;
+  uint32_t first_source, source_count;
   CodeSpan span[kMaxSpans];
   Translation* next_in_bucket;
   Exit* incoming;
-  uint32_t faults;            ///< times that it was abandoned
-  uint32_t samples;           ///< times that sampling has met it
+  uint16_t faults[kFaultKinds];  ///< times that it was abandoned, by cause
+  uint32_t samples;           ///< times that sampling has met it since it was last considered
+  uint32_t entries;           ///< times that the monitor has entered it
   const Translation* counts;  ///< of gears 2 and 3: gear 1's translation, whose place this one took; its counts stay a while
 
   bool holds(uint64_t host) const { return host >= code && host < code + bytes; }
 };
 
-/// Where a translation's source lies; collected while it is fetched.
-struct SourceSpans {
-  CodeSpan span[kMaxSpans];
-  uint32_t count = 0;
-
-  /// Adds an instruction's bytes. False: too many pages.
-  bool add(uint32_t eip, const Fetched& fetched);
-};
-
-enum class Eviction : uint8_t { Flush, Fifo };
+class Adaptation;
 
 class TranslationCache final : public CodeOwner {
  public:
-  TranslationCache(GuestCode& code, Eviction eviction, bool chaining);
+  TranslationCache(GuestCode& code, Adaptation& adaptation, const GearOptions& options);
   ~TranslationCache();
   TranslationCache(const TranslationCache&) = delete;
   TranslationCache& operator=(const TranslationCache&) = delete;
 
   /// The translation at `eip` under the current page tables and key, or null.
   Translation* find(uint32_t eip);
+  /// The translation whose code holds host address `host`, or null. Slow.
+  Translation* holding(uint64_t host);
 
   /// Room for a translation of `gear`.
   struct Place {
     uint64_t address;     ///< of its code; 0: there is no room for one so long
     uint32_t first_exit;  ///< number of its first exit
+    bool tenured;
   };
-  /// Makes room for one of at most so many exits and bytes.
-  Place reserve(unsigned gear, uint32_t exits, uint32_t bytes);
+  /// Makes room for one at `eip` of at most so many exits and bytes.
+  Place reserve(unsigned gear, uint32_t eip, uint32_t exits, uint32_t bytes);
 
   /// An exit of code that is to be installed; addresses are indices of words.
   struct NewExit {
@@ -118,21 +141,25 @@ class TranslationCache final : public CodeOwner {
     std::span<const uint32_t> words;
     std::span<const NewExit> exits;
     std::span<const FaultSite> sites;
+    bool checks;
   };
   /// Installs what was made for the place reserved last. Null: its source touches too many pages.
-  Translation* install(const NewTranslation& made, const SourceSpans& spans);
+  Translation* install(const NewTranslation& made, const Source& source);
 
   /// The translation of gear 1 whose exits have counted what begins at `eip`, if there is or was one: when a higher gear takes its
   /// place its counts remain, until its record is needed for another.
   const Translation* counted(uint32_t eip);
 
   /// Exit `index` of a translation, and how often it was left by it where that is counted.
-  const Exit& exit_of(const Translation& t, uint32_t index) const { return exits_[areas_[t.gear - 1].first_exit + t.first_exit + index]; }
+  const Exit& exit_of(const Translation& t, uint32_t index) const { return exits_[area_of(t).first_exit + t.first_exit + index]; }
   static constexpr uint64_t counter_address(uint32_t number) { return kCounterBase + 4 * uint64_t{number}; }
   uint32_t times_left(const Translation& t, uint32_t index) const;
 
-  /// The instruction to which the accesses of the molecule at `host` belong, or Adaptation::kUnknown.
-  uint32_t instruction_at(const Translation& translation, uint64_t host) const;
+  /// Halves what gear 1's exits have counted.
+  void decay();
+
+  /// The instruction to which the first access, or the first store, of the molecule at `host` belongs; or Adaptation::kUnknown.
+  uint32_t instruction_at(const Translation& translation, uint64_t host, bool stores) const;
 
   /// The exit that a link stub named.
   Exit& exit(uint32_t number) { return exits_[number - kFirstExit]; }
@@ -141,12 +168,20 @@ class TranslationCache final : public CodeOwner {
   /// Indirect jumps find `target` from now on.
   void enter_jump(Translation& target);
 
-  void discard(CodeHolder& holder) override;
+  /// It must not be executed any more, whatever becomes of its source.
+  void discard(Translation& t, DropReason reason);
+  void written(CodeHolder& holder, const CodeWrite& write) override;
+  /// A translation that checks its source has trapped at its entry. True: its source has changed, and it is not active any more.
+  bool recheck(Translation& t);
   /// Another key holds.
   void forget_jumps();
   /// Page tables have changed.
   void remap();
   void clear();
+
+  // For tests of the cache itself: see Gears::stress().
+  void drop_oldest();
+  void unchain_all();
 
  private:
   /// Places taken round and round.
@@ -155,31 +190,53 @@ class TranslationCache final : public CodeOwner {
   };
   struct Area {
     uint64_t base;
-    Ring bytes, exits, sites, records;
-    uint32_t first_exit, first_site, first_record;  ///< of this area
+    Ring bytes, exits, sites, sources, records;
+    uint32_t first_exit, first_site, first_source, first_record;  ///< of this area
     uint32_t oldest = 0, count = 0;     ///< records alive or discarded, not yet overwritten
   };
 
+  Area& area_of(const Translation& t) { return areas_[t.gear - 1][t.tenured]; }
+  const Area& area_of(const Translation& t) const { return areas_[t.gear - 1][t.tenured]; }
+  bool was_used(const Translation& t) const;
   uint32_t make_room(Area& area, Ring& ring, uint32_t size, uint32_t (*begin)(const Translation&), uint32_t (*end)(const Translation&));
   Translation& oldest(Area& area) { return records_[area.first_record + area.oldest]; }
   void drop_oldest(Area& area);
   void unchain(Exit& exit);
   void patch(Exit& exit, uint64_t target);
+  void disconnect(Translation& t);
+  void deactivate(Translation& t);
+  Translation* active(uint32_t eip);
+  Translation* reactivate(uint32_t eip);
+  bool source_is_back(Translation& t);
+  void lapse(Translation& t);
+  void learn(const SourceInstruction& instruction, uint16_t changed);
+  void learn(const Translation& t);
+  std::span<const SourceInstruction> source_of(const Translation& t) const {
+    return {sources_ + area_of(t).first_source + t.first_source, t.source_count};
+  }
+  bool has(GearSwitch which) const { return (options_.switches & which) != 0; }
   Translation*& bucket(uint32_t eip) { return buckets_[(eip ^ eip >> 12) % kBuckets]; }
 
-  static constexpr unsigned kBuckets = 4096;
+  uint32_t& survivor(uint32_t eip) { return survivors_[(eip ^ eip >> 9) % kSurvivors]; }
+  template <class Visit>
+  void for_all(Visit visit);
+
+  static constexpr unsigned kBuckets = 4096, kSurvivors = 1024;
   static constexpr unsigned kExitCapacity[kGears] = {1u << 14, 1u << 15, 1u << 14};
   static constexpr unsigned kSiteCapacity[kGears] = {1u << 14, 1u << 16, 1u << 15};
+  static constexpr unsigned kSourceCapacity[kGears] = {1u << 15, 1u << 16, 1u << 15};
   static constexpr unsigned kRecordCapacity[kGears] = {1u << 12, 1u << 12, 1u << 11};
 
   GuestCode& code_;
-  const Eviction eviction_;
-  const bool chaining_;
-  Area areas_[kGears];
+  Adaptation& adaptation_;
+  const GearOptions& options_;
+  Area areas_[kGears][2];  ///< the nursery, and what is tenured
   Exit* exits_;
   FaultSite* sites_;
+  SourceInstruction* sources_;
   Translation* records_;
   Translation** buckets_;
+  uint32_t survivors_[kSurvivors] = {};  ///< guest addresses whose translations have left the nursery after use
   uint16_t jumps_[kJumpTableEntries];  ///< entries of the jump table in use
   unsigned jump_count_ = 0;
 };

@@ -99,4 +99,39 @@ struct Account {
   }
 };
 
+/// Modes of the firmware's functions, by address. Which gear it translates for it has to say.
+inline constexpr Mode kFirmwareModes[] = {Mode::Firmware, Mode::Interpreter, Mode::Dispatch, Mode::Recovery};
+
+/// Moves what the firmware's modes are charged while it works for another mode there. Molecules are charged by their
+/// address alone; this keeps what stood there when such a time began.
+class FirmwareCharge {
+ public:
+  /// Moves what has come since then.
+  void settle(Account& account) {
+    if (to_ == Mode::Firmware) return;
+    ModeAccount moved;
+    for (unsigned i = 0; i < kShared; ++i) {
+      ModeAccount& from = account[kFirmwareModes[i]];
+      for (unsigned c = 0; c < kCharges; ++c) moved.cycles[c] += from.cycles[c] - before_[i].cycles[c];
+      moved.atoms += from.atoms - before_[i].atoms;
+      moved.instructions += from.instructions - before_[i].instructions;
+      from = before_[i];
+    }
+    ModeAccount& to = account[to_];
+    for (unsigned c = 0; c < kCharges; ++c) to.cycles[c] += moved.cycles[c];
+    to.atoms += moved.atoms;
+    to.instructions += moved.instructions;
+  }
+  void change(Account& account, Mode mode) {
+    settle(account);
+    to_ = mode;
+    for (unsigned i = 0; i < kShared; ++i) before_[i] = account[kFirmwareModes[i]];
+  }
+
+ private:
+  static constexpr unsigned kShared = sizeof kFirmwareModes / sizeof *kFirmwareModes;
+  Mode to_ = Mode::Firmware;  ///< nothing moves
+  ModeAccount before_[kShared];
+};
+
 }  // namespace chrysalis::hw

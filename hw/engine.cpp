@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "hw/observation.h"
+#include "hw/recorder.h"
 #include "isa-host/codec.h"
 
 namespace chrysalis::hw {
@@ -66,6 +66,7 @@ void Engine::reset() {
   // Whoever resets may have loaded another program.
   code_.written(parameters_.config.concealed_base, parameters_.config.concealed_size);
   account_ = Account{};
+  firmware_charge_ = FirmwareCharge{};
   statistics_ = Statistics{};
   current_ = go(core_.pc);
   redirected_to_ = current_;
@@ -81,6 +82,14 @@ void Engine::reset() {
   bus_.forwarded = 0;
   stop_requested_ = false;
 }
+
+Account Engine::account() const {
+  Account account = account_;
+  FirmwareCharge(firmware_charge_).settle(account);
+  return account;
+}
+
+void Engine::charge_firmware_to(Mode mode) { firmware_charge_.change(account_, mode); }
 
 uint64_t Engine::molecule_count() const {
   uint64_t count = 0;
@@ -137,13 +146,44 @@ void Engine::memory_written(uint64_t address, uint64_t size) {
   return issue_slowly(molecule, now);
 }
 
-RunEnd Engine::run(const RunLimits& limits) {
-  limits_ = limits;
-  return observation_ == nullptr ? go<false>() : go<true>();
+RunEnd Engine::run(const RunLimits& limits) { return observer_ == nullptr ? loop<false>(limits) : loop<true>(limits); }
+
+void Engine::observe(Observer* observer) {
+  observer_ = observer;
+  recorder_.reset();
+  if (observer != nullptr && observer->wants_records()) recorder_ = std::make_unique<Recorder>();
+  begin_observation(*current_, up_);
 }
 
-template <bool kObserved> RunEnd Engine::go() {
-  limit_reached_ = core_.special_ref(Special::Gcount) >= limits_.instructions;
+void Engine::begin_observation(const Decoded& molecule, Cycle now) {
+  observation_.up = now;
+  // A molecule that is not decoded yet has no account. Nothing is charged to it before it has been.
+  const Mode mode = molecule.line == Decoded::kUndecoded ? code_.mode_of(molecule.address)
+                                                         : static_cast<Mode>(molecule.account - account_.mode);
+  observation_.mode = mode;
+  std::copy_n(account_[mode].cycles, kCharges, observation_.charged);
+}
+
+void Engine::end_observation(const Decoded& molecule, Cycle issued, Cycle done, const Decoded& next, isa::Cause event,
+                             unsigned instructions) {
+  Observation& o = observation_;
+  o.address = molecule.address;
+  o.end = molecule.end;
+  o.next = next.address;
+  o.event = event;
+  o.commits = event == Cause::None && (molecule.flags & kCommits) != 0;
+  o.rolls_back = event == Cause::None ? (molecule.flags & kRollsBack) != 0 : isa::rolls_back(event);
+  o.instructions = static_cast<uint16_t>(instructions);
+  o.issued = issued;
+  o.done = done;
+  o.record = recorder_ == nullptr ? nullptr : &recorder_->finish(core_);
+  for (unsigned i = 0; i < kCharges; ++i) o.charged[i] = account_[o.mode].cycles[i] - o.charged[i];
+  observer_->observe(o);
+}
+
+template <bool kObserved> RunEnd Engine::loop(const RunLimits& limits) {
+  limits_ = limits;
+  limit_reached_ = core_.special_ref(Special::Gcount) >= limits.instructions;
   core_.stopped = false;
   attend_from_ = 0;
 
@@ -154,6 +194,7 @@ template <bool kObserved> RunEnd Engine::go() {
     goto ready;
   }
   for (;;) {
+    if constexpr (kObserved) begin_observation(*molecule, now);
     // Lines that stand for a state of the molecule are never in L1I.
     if (molecule->line != fetch_.buffered_line() && !fetch_.hit(molecule->line)) now = fetch(*molecule, now);
     if (((molecule->waits_for[0] & outstanding_[0]) | (molecule->waits_for[1] & outstanding_[1])) != 0) {
@@ -161,6 +202,7 @@ template <bool kObserved> RunEnd Engine::go() {
     }
     if ((molecule->flags & (kSerialises | kIterative)) != 0) now = wait_for_rarer_things(*molecule, now);
   ready:
+    if constexpr (kObserved) observation_.ready = now;
     if (now >= attend_from_) {
       const Attention attention = attend(*molecule, now);
       if (attention == Attention::End) {
@@ -170,8 +212,12 @@ template <bool kObserved> RunEnd Engine::go() {
         return why_ended(now);
       }
       if (attention == Attention::Event) {
+        const Decoded& waiting = *molecule;
+        const Cycle taken = now;
+        const Cause cause = core_.event.cause;
         now = take_event(*molecule, now);
         molecule = current_;
+        if constexpr (kObserved) end_observation(waiting, taken, now, *molecule, cause, 0);
         continue;
       }
     }
@@ -182,18 +228,28 @@ template <bool kObserved> RunEnd Engine::go() {
     ModeAccount& account = *molecule->account;
     const uint8_t flags = molecule->flags;
     Cycle penalty = 0;
-    if (kObserved) observe_start(*molecule, now);
+    if constexpr (kObserved) {
+      if (recorder_ != nullptr) recorder_->start(*molecule, core_, memory_);
+    }
     if (flags == 0) {
       const Step* step = molecule->steps;
       for (const Step* end = step + molecule->count; step != end; ++step) step->run(core_, step->atom);
-      if (kObserved) observe_effects();
+      if constexpr (kObserved) {
+        if (recorder_ != nullptr) recorder_->executed(core_, bus_);
+      }
     } else {
       if (!run_steps(*molecule)) {
+        const Decoded& raising = *molecule;
+        const Cycle taken = now;
+        const Cause cause = core_.event.cause;
         now = take_event(*molecule, now);
         molecule = current_;
+        if constexpr (kObserved) end_observation(raising, taken, now, *molecule, cause, 0);
         continue;
       }
-      if (kObserved) observe_effects();
+      if constexpr (kObserved) {
+        if (recorder_ != nullptr) recorder_->executed(core_, bus_);
+      }
       if ((flags & kAccesses) != 0) now = issue_accesses(*molecule, now);
       if ((flags & (kBranches | kIterative | kEndsSpecially)) != 0) {
         if ((flags & kBranches) != 0 && core_.next_pc != molecule->end) {
@@ -205,8 +261,11 @@ template <bool kObserved> RunEnd Engine::go() {
         if ((flags & kIterative) != 0) occupy_units(*molecule, now);
         if ((flags & kEndsSpecially) != 0) {
           current_ = next;
+          const Decoded& finished = *molecule;
+          const unsigned instructions = committed_;
           now = finish(*molecule, now, penalty);
           molecule = current_;
+          if constexpr (kObserved) end_observation(finished, observation_.issued, now, *molecule, Cause::None, instructions);
           if (core_.stopped) {
             up_ = now;
             return RunEnd::Platform;
@@ -220,9 +279,9 @@ template <bool kObserved> RunEnd Engine::go() {
       const LateResult& late = molecule->late[i];
       set_ready(late.reg, now + late.latency, Charge::Operand);
     }
-    if (kObserved) observe_issue(molecule->address, now);
     ++account[Charge::Issue];
     account.atoms += molecule->count;
+    if constexpr (kObserved) end_observation(*molecule, now, now + 1 + penalty, *next, Cause::None, 0);
     now += 1 + penalty;
     molecule = next;
   }
@@ -419,7 +478,7 @@ bool Engine::in_store_buffer(const DataAccess& access) const {
 Cycle Engine::finish(Decoded& molecule, Cycle now, Cycle penalty) {
   ModeAccount& account = *molecule.account;
   now = wait_for_devices(account, now);
-  if (observation_ != nullptr) observe_issue(molecule.address, now);
+  observation_.issued = now;
   ++account[Charge::Issue];
   account.atoms += molecule.count;
   account.instructions += committed_;
@@ -453,7 +512,7 @@ Cycle Engine::take_event(Decoded& molecule, Cycle now) {
   ++statistics_.events[static_cast<unsigned>(cause)];
   bus_.access_count = bus_.gated_stores = 0;
   core_.pc = molecule.address;
-  if (observation_ != nullptr) observe_event(molecule.address, now);
+  if (recorder_ != nullptr && cause != Cause::PlatformReturn) recorder_->raised(core_.event);
   core_.enter_event();
   const Cycle penalty = machine.event_penalty + (isa::rolls_back(cause) ? machine.rollback_penalty : 0);
   // A molecule that has issued has been charged for its cycle already.
@@ -539,7 +598,7 @@ bool Engine::device(bool write, uint64_t physical, unsigned size, uint8_t* bytes
 
 void Engine::commit(unsigned guest_instructions) {
   const unsigned count = core_.stores.size();
-  if (observation_ != nullptr) observe_commit(guest_instructions);
+  if (recorder_ != nullptr) recorder_->commit(core_);
   committed_ += guest_instructions;
   for (unsigned i = 0; i < count; ++i) {
     const isa::GatedStore& store = core_.stores[i];

@@ -9,14 +9,14 @@
 #include "hw/data_side.h"
 #include "hw/engine_bus.h"
 #include "hw/fetch_side.h"
+#include "hw/observer.h"
 #include "hw/parameters.h"
-#include "hw/retire.h"
 #include "hw/surroundings.h"
 #include "hw/types.h"
 
 namespace chrysalis::hw {
 
-struct Observation;
+class Recorder;
 
 /// How far a run may go.
 struct RunLimits {
@@ -59,7 +59,7 @@ class Engine final : private EngineHooks {
   /// Makes run() return at its next synchronisation. May be called from anywhere, a signal handler too.
   void stop() { stop_requested_ = true; }
 
-  /// `observer` is told of everything that retires from now on; null: nobody is. Between runs.
+  /// Tells `observer` of every molecule from now on; null: nobody. Not while running.
   void observe(Observer* observer);
 
   ModelCore& core() { return core_; }
@@ -67,7 +67,7 @@ class Engine final : private EngineHooks {
 
   /// Cycles passed: the next molecule comes up in this one, or its waiting so far has been charged.
   Cycle cycles() const { return up_; }
-  const Account& account() const { return account_; }
+  Account account() const;
   const Statistics& statistics() const { return statistics_; }
   const DataSide& data_side() const { return data_; }
   const FetchSide& fetch_side() const { return fetch_; }
@@ -82,6 +82,8 @@ class Engine final : private EngineHooks {
 
   /// Molecules in [begin, end) count for `mode`.
   void set_mode(uint64_t begin, uint64_t end, Mode mode) { code_.set_mode(begin, end, mode); }
+  /// What the firmware's modes (kFirmwareModes) would be charged from now on goes to `mode`; Firmware: to each its own again.
+  void charge_firmware_to(Mode mode);
   /// Somebody other than the core has written concealed memory.
   void memory_written(uint64_t address, uint64_t size);
 
@@ -98,14 +100,10 @@ class Engine final : private EngineHooks {
 
   class FetchPath;
 
-  template <bool kObserved> RunEnd go();
-
-  // See hw/engine_observe.cpp. To be called only while observation_ is not null.
-  void observe_start(const Decoded& molecule, Cycle now);
-  void observe_effects();
-  void observe_issue(uint64_t address, Cycle now);
-  void observe_event(uint64_t address, Cycle now);
-  void observe_commit(unsigned guest_instructions);
+  /// run(), compiled once for each of its two users: those who watch, and those who pay nothing for it.
+  template <bool kObserved> RunEnd loop(const RunLimits& limits);
+  void begin_observation(const Decoded& molecule, Cycle now);
+  void end_observation(const Decoded& molecule, Cycle issued, Cycle done, const Decoded& next, isa::Cause event, unsigned instructions);
 
   // A molecule's way, in order. Those that take and return a cycle are told the time and move it on.
   Cycle fetch(Decoded& molecule, Cycle now);
@@ -140,12 +138,12 @@ class Engine final : private EngineHooks {
   CoreParameters parameters_;
   Surroundings& surroundings_;
   isa::PhysicalMemory& memory_;
-  Account account_;
+  Account account_;                     ///< by the molecules' modes alone
+  FirmwareCharge firmware_charge_;
   CodeMarks marks_;
   EngineBus bus_;
   ModelCore core_;
   std::unique_ptr<FetchPath> fetch_path_;
-  std::unique_ptr<Observation> observation_;  ///< null: nobody observes
   FetchSide fetch_;
   DataSide data_;
   CodeMap code_;
@@ -175,6 +173,11 @@ class Engine final : private EngineHooks {
   unsigned release_count_ = 0;         ///< stores that the molecule's commit releases
   unsigned gated_before_ = 0;          ///< gated stores when the molecule began
   Statistics statistics_;
+
+  // Of the molecule under way, for the observer.
+  Observer* observer_ = nullptr;
+  std::unique_ptr<Recorder> recorder_;  ///< if it wants records
+  Observation observation_;
 };
 
 }  // namespace chrysalis::hw

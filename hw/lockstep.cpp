@@ -57,45 +57,47 @@ Follower::Follower(const isa::CoreConfig& config, const isa::PhysicalMemory& lea
 
 // -- records ------------------------------------------------------------------------------------------------------
 
-void Follower::retire(const RetireRecord& record) {
+void Follower::observe(const Observation& observation) {
   if (difference_) return;
-  current_ = record;
-  if (recent_.size() < kRecent) {
-    recent_.push_back(record);
-  } else {
-    recent_[records_ % kRecent] = record;
-  }
-  isa::FunctionalCore& core = executor_.core();
-  const isa::Cause cause = record.event.cause;
-  committed_ = false;
-  if (cause == isa::Cause::PlatformReturn) {
-    // Its molecule has been followed already, event and all.
-    differ("ecause", static_cast<uint64_t>(cause), core.special_ref(isa::Special::Ecause));
-  } else {
-    differ("host PC", record.address, core.pc);
-    if (difference_) return;
-    if (cause == isa::Cause::Interrupt || cause == isa::Cause::Sample) {
-      differ("imask", 1, core.special_ref(isa::Special::Imask));
-      executor_.interrupt(record.event);
-    } else {
-      const uint64_t events_before = events(), commits_before = core.commits;
-      const uint32_t gated_before = core.stores.size();
-      executor_.pass(record.ready - 1 - executor_.cycles());  // the molecule itself counts as the last of them
-      executor_.step();
-      committed_ = core.commits != commits_before;
-      const bool raised = events() != events_before && static_cast<isa::Cause>(core.special_ref(isa::Special::Ecause)) != isa::Cause::PlatformReturn;
-      const auto own_cause = raised ? static_cast<isa::Cause>(core.special_ref(isa::Special::Ecause)) : isa::Cause::None;
-      if (own_cause != cause) differ("event", isa::name(cause), isa::name(own_cause));
-      if (cause != isa::Cause::None) {
-        differ("eaddr", record.event.address, core.special_ref(isa::Special::Eaddr));
-        differ("einfo", record.event.info, core.special_ref(isa::Special::Einfo));
-      } else if (!difference_) {
-        compare_writes(record);
-        compare_accesses(record, gated_before);
-      }
-    }
-  }
+  cycle_ = observation.issued;
+  address_ = observation.address;
+  const std::size_t place = records_ % kRecent;
+  if (recent_.size() <= place) recent_.resize(place + 1);
+  recent_[place] = {observation, *observation.record};
+  recent_[place].observation.record = nullptr;
+  follow(observation, *observation.record);
   ++records_;
+}
+
+void Follower::follow(const Observation& observation, const RetireRecord& record) {
+  isa::FunctionalCore& core = executor_.core();
+  const isa::Cause cause = observation.event;
+  differ("host PC", observation.address, core.pc);
+  if (difference_) return;
+  if (cause == isa::Cause::Interrupt || cause == isa::Cause::Sample) {
+    differ("imask", 1, core.special_ref(isa::Special::Imask));
+    executor_.interrupt({cause, record.event_address, record.event_info});
+    return;
+  }
+  const uint64_t events_before = events(), commits_before = core.commits;
+  const uint32_t gated_before = core.stores.size();
+  executor_.pass(observation.ready - 1 - executor_.cycles());  // the molecule itself counts as the last of them
+  executor_.step();
+  // PlatformReturn comes behind its molecule, which has done its work.
+  const auto ecause = static_cast<isa::Cause>(core.special_ref(isa::Special::Ecause));
+  const bool raised = events() != events_before && ecause != isa::Cause::PlatformReturn;
+  const isa::Cause own = raised ? ecause : isa::Cause::None;
+  if (own != cause) differ("event", isa::name(cause), isa::name(own));
+  if (cause != isa::Cause::None) {
+    differ("eaddr", record.event_address, core.special_ref(isa::Special::Eaddr));
+    differ("einfo", record.event_info, core.special_ref(isa::Special::Einfo));
+    return;
+  }
+  differ("commit", record.committed, core.commits != commits_before);
+  if (difference_) return;
+  compare_writes(record);
+  compare_accesses(record, gated_before);
+  if (record.committed) compare_commit(record.commit);
 }
 
 void Follower::compare_writes(const RetireRecord& record) {
@@ -119,7 +121,7 @@ void Follower::compare_accesses(const RetireRecord& record, uint32_t gated_befor
         differ("concealed store to " + hex(access.address), hex(leader, access.size), hex(own, access.size));
       const auto explained = [&](uint64_t word) { return word + 8 > access.address && word < access.address + access.size; };
       unexplained_.erase(std::remove_if(unexplained_.begin(), unexplained_.end(), explained), unexplained_.end());
-    } else if (access.kind == isa::AccessKind::GuestStore && !committed_) {
+    } else if (access.kind == isa::AccessKind::GuestStore && !record.committed) {
       if (store >= core.stores.size()) {
         differ("guest stores gated", std::to_string(store + 1 - gated_before), std::to_string(core.stores.size() - gated_before));
         return;
@@ -131,33 +133,31 @@ void Follower::compare_accesses(const RetireRecord& record, uint32_t gated_befor
         differ("guest store to " + hex(access.address), hex(access.bytes, access.size), hex(own.bytes, own.size));
     }
   }
-  if (!committed_) differ("gated stores", store, core.stores.size());
+  if (!record.committed) differ("gated stores", store, core.stores.size());
   if (!unexplained_.empty()) differ("memory before the service", "differs at " + hex(unexplained_[0]), "");
   unexplained_.clear();
 }
 
-void Follower::commit(const CommitRecord& record) {
-  if (difference_) return;
+void Follower::compare_commit(const CommitRecord& commit) {
   const isa::FunctionalCore& core = executor_.core();
-  if (!committed_) differ("commit", "yes", "no");
-  differ("guest PC", record.guest_pc, core.special[static_cast<unsigned>(isa::Special::Gpc)]);
-  differ("guest instructions", record.total_instructions, core.special[static_cast<unsigned>(isa::Special::Gcount)]);
-  differ("digest of the shadow registers", record.digest, digest_of(core.shadow));
-  for (unsigned i = 0; i < record.store_count && !difference_; ++i) {
-    const isa::GatedStore& store = record.stores[i];
+  differ("guest PC", commit.guest_pc, core.special[static_cast<unsigned>(isa::Special::Gpc)]);
+  differ("guest instructions", commit.total_instructions, core.special[static_cast<unsigned>(isa::Special::Gcount)]);
+  differ("digest of the shadow registers", commit.digest, digest_of(core.shadow));
+  for (unsigned i = 0; i < commit.store_count && !difference_; ++i) {
+    const isa::GatedStore& store = commit.stores[i];
     if (store.device) continue;
     const uint8_t* leader = leader_.ram(store.address, store.size);
     const uint8_t* own = own_.ram(store.address, store.size);
     if (std::memcmp(leader, own, store.size) != 0) differ("released store to " + hex(store.address), hex(leader, store.size), hex(own, store.size));
   }
   ++commits_;
-  if (!difference_) guest_pc_ = record.guest_pc;
+  if (!difference_) guest_pc_ = commit.guest_pc;
 }
 
-std::vector<RetireRecord> Follower::recent() const {
-  std::vector<RetireRecord> result;
+std::vector<Follower::Step> Follower::recent() const {
+  std::vector<Step> result;
   for (std::size_t i = 0; i < recent_.size(); ++i)
-    result.push_back(recent_.size() < kRecent ? recent_[i] : recent_[(records_ + 1 + i) % kRecent]);
+    result.push_back(recent_[recent_.size() < kRecent ? i : (records_ + i) % kRecent]);
   return result;
 }
 
@@ -173,7 +173,7 @@ void Follower::differ(const char* field, uint64_t leader, uint64_t follower) {
 
 void Follower::differ(std::string field, std::string leader, std::string follower) {
   if (difference_) return;
-  difference_ = Difference{records_, current_.cycle, current_.address, guest_pc_, std::move(field), std::move(leader), std::move(follower)};
+  difference_ = Difference{records_, cycle_, address_, guest_pc_, std::move(field), std::move(leader), std::move(follower)};
   if (stop_) stop_();
 }
 

@@ -7,15 +7,15 @@
 #include <string>
 #include <vector>
 
-#include "hw/retire.h"
+#include "hw/observer.h"
 #include "isa-host/functional.h"
 
 namespace chrysalis::hw {
 
 /// Where two executions part.
 struct Difference {
-  uint64_t record = 0;   ///< number of the retire record, from 0
-  Cycle cycle = 0;       ///< of that record
+  uint64_t record = 0;   ///< number of the molecule or event, from 0
+  Cycle cycle = 0;       ///< in which it issued
   uint64_t address = 0;  ///< host PC of its molecule
   uint64_t guest_pc = 0; ///< of the last commit on which both agree
   std::string field;     ///< what differs
@@ -36,8 +36,8 @@ class Follower final : public Observer, private isa::PlatformPort {
   /// Both memories outlive the follower. `stop` is called once, at the first difference.
   Follower(const isa::CoreConfig& config, const isa::PhysicalMemory& leader, isa::PhysicalMemory& own, std::function<void()> stop);
 
-  void retire(const RetireRecord& record) override;
-  void commit(const CommitRecord& record) override;
+  void observe(const Observation& observation) override;
+  bool wants_records() const override { return true; }
   /// Around a platform service of the leader.
   void before_service();
   void after_service(const isa::PlatformResult& result) { result_ = result; }
@@ -50,8 +50,13 @@ class Follower final : public Observer, private isa::PlatformPort {
   uint64_t guest_pc() const { return guest_pc_; }
   const isa::FunctionalExecutor& executor() const { return executor_; }
   isa::FunctionalExecutor& executor() { return executor_; }
-  /// The last records before the difference, oldest first.
-  std::vector<RetireRecord> recent() const;
+  /// One molecule of the leader, kept.
+  struct Step {
+    Observation observation;  ///< its `record` is null: see below
+    RetireRecord record;
+  };
+  /// The last ones, oldest first; the difference, if any, is in the last.
+  std::vector<Step> recent() const;
   static constexpr unsigned kRecent = 64;
 
  private:
@@ -62,8 +67,10 @@ class Follower final : public Observer, private isa::PlatformPort {
   void differ(const char* field, uint64_t leader, uint64_t follower);
   void differ(std::string field, std::string leader, std::string follower);
   uint64_t events() const;
+  void follow(const Observation& observation, const RetireRecord& record);
   void compare_writes(const RetireRecord& record);
   void compare_accesses(const RetireRecord& record, uint32_t gated_before);
+  void compare_commit(const CommitRecord& commit);
   /// Calls visit(address, leader, follower) for each page that differs and was touched in either memory.
   template <typename Visit> void for_different_pages(Visit visit);
 
@@ -75,9 +82,9 @@ class Follower final : public Observer, private isa::PlatformPort {
   std::optional<Difference> difference_;
   std::vector<uint64_t> unexplained_;  ///< addresses of words that differed before the service under way
   uint64_t records_ = 0, commits_ = 0, guest_pc_ = 0;
-  bool committed_ = false;             ///< the molecule of the last record has
-  RetireRecord current_;
-  std::vector<RetireRecord> recent_;
+  Cycle cycle_ = 0;                    ///< of the molecule under way
+  uint64_t address_ = 0;
+  std::vector<Step> recent_;
 };
 
 }  // namespace chrysalis::hw

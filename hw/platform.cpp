@@ -86,6 +86,7 @@ Platform::Platform(const SystemParameters& parameters, uint64_t guest_ram_size) 
 
 Platform::~Platform() {
   fabric().core.set_service({});
+  fabric().core.engine().observe(nullptr);
   fabric().in_use = false;
 }
 
@@ -108,14 +109,10 @@ void Platform::set_mode(uint64_t begin, uint64_t end, Mode mode) {
   fabric().core.engine().set_mode(begin, end, mode);
 }
 
-void Platform::observe(Observer* observer) {
-  observer_ = observer;
-  fabric().core.engine().observe(observer);
-}
+void Platform::observe(Observer* observer) { fabric().core.engine().observe(observer); }
 
 void Platform::reset() {
   fabric().start(parameters_, *memory_);
-  fabric().core.engine().observe(observer_);
   for (const auto& [range, mode] : modes_) fabric().core.engine().set_mode(range.first, range.second, mode);
 }
 
@@ -139,7 +136,8 @@ uint64_t Platform::cycles() const { return fabric().core.engine().cycles(); }
 uint64_t Platform::instructions() const {
   return fabric().core.engine().core().special[static_cast<unsigned>(isa::Special::Gcount)];
 }
-const Account& Platform::account() const { return fabric().core.engine().account(); }
+void Platform::charge_firmware_to(Mode mode) { fabric().core.engine().charge_firmware_to(mode); }
+Account Platform::account() const { return fabric().core.engine().account(); }
 
 std::vector<Statistic> Platform::statistics() const {
   const Fabric& machine = fabric();

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "hw/account.h"
+#include "hw/observer.h"
 #include "hw/parameters.h"
-#include "hw/retire.h"
 #include "isa-host/physical_memory.h"
 
 namespace chrysalis::hw {
@@ -72,9 +72,11 @@ class Platform {
   /// Cycles of molecules at host addresses [begin, end) are accounted to `mode`; a later call wins.
   void set_mode(uint64_t begin, uint64_t end, Mode mode);
 
-  /// `observer` is told of every molecule and commit from now on, also after reset(); null: nobody is. Outlives the
-  /// platform or is taken back before. Between runs.
+  /// Tells `observer` of every molecule from now on; null: nobody. Costs nothing while nobody listens. Not within run().
   void observe(Observer* observer);
+  /// From now on, what the firmware's modes (kFirmwareModes) would be charged goes to `mode`; Firmware: to each its own again.
+  /// For a service handler, when the same code serves several purposes.
+  void charge_firmware_to(Mode mode);
 
   void reset();
   /// Runs from where the last run ended until a limit, the service handler or stop() ends it. Between calls
@@ -85,7 +87,7 @@ class Platform {
 
   uint64_t cycles() const;
   uint64_t instructions() const;
-  const Account& account() const;
+  Account account() const;
   /// In a fixed order. The account is not among them.
   std::vector<Statistic> statistics() const;
   CoreView core() const;
@@ -97,7 +99,6 @@ class Platform {
   std::unique_ptr<isa::PhysicalMemory> memory_;
   SystemParameters parameters_;
   std::vector<std::pair<std::pair<uint64_t, uint64_t>, Mode>> modes_;  ///< to repeat after reset()
-  Observer* observer_ = nullptr;                                       ///< likewise
 };
 
 }  // namespace chrysalis::hw

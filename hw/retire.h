@@ -1,12 +1,10 @@
-// What a core tells about each molecule and each commit: the retire record and the commit record, by which two cores
-// are compared (docs/verification.md). Plain C++17, no SystemC.
+// What a molecule does, for whoever compares cores: the retire record and the commit record (docs/verification.md).
+// Part of hw/observer.h. Plain C++17, no SystemC.
 #pragma once
 
 #include <cstdint>
 
-#include "hw/types.h"
 #include "isa-host/atom.h"
-#include "isa-host/events.h"
 #include "isa-host/state/core.h"
 
 namespace chrysalis::hw {
@@ -26,31 +24,26 @@ struct MemoryAccess {
   uint8_t bytes[isa::kMaxAccess] = {};  ///< guest stores
 };
 
+/// What a commit makes architectural.
+struct CommitRecord {
+  uint64_t guest_pc = 0;            ///< special register GPC
+  uint64_t total_instructions = 0;  ///< x86 instructions completed since reset
+  uint64_t digest = 0;              ///< of the shadow state, see digest_of()
+  const isa::GatedStore* stores = nullptr;  ///< released by it, oldest first
+  uint32_t store_count = 0;
+};
+
 inline constexpr unsigned kMaxRetireWrites = 2 * isa::kMaxWords;
 inline constexpr unsigned kMaxRetireAccesses = 4 * isa::kMaxWords;
 
-/// One per molecule, in order. A molecule that raises an event has no writes and no accesses. PlatformReturn follows its
-/// molecule and has a record of its own; Interrupt and Sample name the molecule before which they came.
+/// What one molecule did; nothing, if it raised an event before it issued.
 struct RetireRecord {
-  Cycle ready = 0;       ///< in which it is ready (rule I2): what it reads as the time
-  Cycle cycle = 0;       ///< in which it issues or raises its event
-  uint64_t address = 0;  ///< host PC
-  isa::Event event;      ///< cause None: the molecule has issued
+  uint64_t event_address = 0, event_info = 0;  ///< EADDR and EINFO of that event
   uint32_t write_count = 0, access_count = 0;
-  RegisterWrite writes[kMaxRetireWrites];     ///< in order of slots
-  MemoryAccess accesses[kMaxRetireAccesses];  ///< guest stores last; otherwise in order of execution
-};
-
-/// One per commit, behind its molecule's retire record.
-struct CommitRecord {
-  Cycle cycle = 0;
-  uint64_t address = 0;             ///< host PC
-  uint64_t guest_pc = 0;            ///< special register GPC
-  uint32_t guest_instructions = 0;  ///< that it completes
-  uint64_t total_instructions = 0;  ///< completed since reset
-  uint64_t digest = 0;              ///< of the shadow state, see digest_of()
-  const isa::GatedStore* stores = nullptr;  ///< released by it, oldest first; valid during the call
-  uint32_t store_count = 0;
+  RegisterWrite writes[kMaxRetireWrites];      ///< in order of slots
+  MemoryAccess accesses[kMaxRetireAccesses];   ///< guest stores last; otherwise in order of execution
+  bool committed = false;
+  CommitRecord commit;                         ///< if so
 };
 
 /// Digest of the shadow registers, FCR, FSR and GPC: FNV-1a over their 64-bit words in that order.
@@ -69,15 +62,5 @@ inline uint64_t digest_of(const isa::Shadow& shadow) {
   add(shadow.gpc);
   return hash;
 }
-
-/// Told of everything that retires. The core's state during a call is that behind the molecule.
-class Observer {
- public:
-  virtual void retire(const RetireRecord& record) = 0;
-  virtual void commit(const CommitRecord& record) = 0;
-
- protected:
-  ~Observer() = default;
-};
 
 }  // namespace chrysalis::hw

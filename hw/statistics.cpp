@@ -13,8 +13,9 @@ std::vector<Statistic> collect_statistics(const Engine& engine, const L2Cache& l
 #include "hw/statistics.def"
 #undef STATISTIC
   };
+  const Account accounts = engine.account();
   for (unsigned m = 0; m < kModes; ++m) {
-    const ModeAccount& account = engine.account()[static_cast<Mode>(m)];
+    const ModeAccount& account = accounts[static_cast<Mode>(m)];
     if (account.instructions == 0) continue;
     list.push_back({std::string("guest.instructions.") + kModeName[m], "instructions",
                     std::string("x86 instructions committed: ") + kModeMeaning[m], account.instructions});

@@ -11,6 +11,8 @@
 
 #include "sim/commands.h"
 #include "sim/error.h"
+#include "sim/observe/pipeline.h"
+#include "sim/observe/timeline.h"
 #include "sim/report.h"
 #include "sim/run.h"
 #include "sim/run_options.h"
@@ -23,7 +25,7 @@ namespace fs = std::filesystem;
 struct Options {
   RunOptions common;
   std::vector<std::string> statistics;
-  std::string outdir;
+  std::string outdir, timeline, pipeline, window, translations;
   uint64_t max_instructions = UINT64_MAX, max_cycles = UINT64_MAX;
 };
 
@@ -35,6 +37,7 @@ unsigned terminal_width() {
 int run(const Options& options, const GuestCommand& guest) {
   RunRequest request = make_request(options.common, guest);
   request.limits = {options.max_instructions, options.max_cycles};
+  request.translations = options.translations;
   std::vector<std::string> outputs = options.statistics;
   for (const std::string& path : outputs) check_statistics_path(path);
   if (!options.outdir.empty()) {
@@ -45,6 +48,13 @@ int run(const Options& options, const GuestCommand& guest) {
                                   error ? error.message() : std::string(std::strerror(errno))));
     for (const char* name : {"stats.json", "stats.txt"}) outputs.push_back((fs::path(options.outdir) / name).string());
   }
+  const Window window = parse_window(options.window);
+  if (options.timeline.empty() && options.pipeline.empty() && !options.window.empty())
+    throw UserError("--window: of what? it belongs to --timeline and --pipeline");
+  std::vector<std::unique_ptr<RunObserver>> observers;
+  if (!options.timeline.empty()) observers.push_back(std::make_unique<Timeline>(options.timeline, window));
+  if (!options.pipeline.empty()) observers.push_back(std::make_unique<Pipeline>(options.pipeline, window));
+  for (const auto& observer : observers) request.observers.push_back(observer.get());
   const RunResult result = run_program(request);
   if (!options.outdir.empty()) {
     write_text(fs::path(options.outdir) / "config.toml", effective_configuration(options.common, request));
@@ -66,6 +76,12 @@ Command add_run_command(CLI::App& app, const GuestCommand& guest) {
   command->add_option("--stats", options->statistics, "write statistics to FILE: .json, .txt (gem5 layout) or .sqlite; repeatable")
       ->type_name("FILE")->allow_extra_args(false);
   command->add_option("--outdir", options->outdir, "write statistics, effective configuration and manifest into DIR")->type_name("DIR");
+  command->add_option("--timeline", options->timeline, "write the course of the run to FILE, for ui.perfetto.dev; 1 us is one cycle")->type_name("FILE.json");
+  command->add_option("--pipeline", options->pipeline, "write every atom's way through the pipeline to FILE, for Konata; choose a --window")
+      ->type_name("FILE.kanata");
+  command->add_option("--window", options->window, "what --timeline and --pipeline show: cycles=A:B or instructions=A:B")->type_name("WINDOW");
+  command->add_option("--translations", options->translations, "write every translation, as it is installed, to FILE: gear, guest address, x86 instructions, host address, code")
+      ->type_name("FILE");
   command->add_option("--max-instructions", options->max_instructions, "stop after N x86 instructions")
       ->check(CLI::NonNegativeNumber)->type_name("N");
   command->add_option("--max-cycles", options->max_cycles, "stop after N host cycles")

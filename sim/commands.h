@@ -21,7 +21,9 @@ struct Command {
 };
 
 Command add_run_command(CLI::App& app, const GuestCommand& guest);
+Command add_explain_command(CLI::App& app, const GuestCommand& guest);
 Command add_machine_command(CLI::App& app);
+Command add_ablations_command(CLI::App& app);
 Command add_asm_command(CLI::App& app);
 Command add_disasm_command(CLI::App& app);
 Command add_lift_command(CLI::App& app);

@@ -42,10 +42,26 @@ void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, const isa::Mac
   mailbox.gears.max_instructions = small(settings.region_instructions);
   mailbox.gears.unroll_instructions = small(settings.unroll_instructions);
   const auto on = [](bool flag, fw::GearSwitch value) { return flag ? uint32_t{value} : 0u; };
-  mailbox.gears.switches = on(settings.chaining, fw::kSwitchChaining) | on(settings.eviction == "fifo", fw::kSwitchFifo) |
+  mailbox.gears.switches = on(settings.chaining, fw::kSwitchChaining) |
                            on(settings.eviction_stress, fw::kSwitchEvictionStress) | on(settings.pass_stores, fw::kSwitchPassStores) |
                            on(settings.adaptation, fw::kSwitchAdaptation) | on(settings.follow_calls, fw::kSwitchFollowCalls) |
-                           on(settings.region == "block", fw::kSwitchBlocks);
+                           on(settings.region == "block", fw::kSwitchBlocks) | on(settings.reorder, fw::kSwitchReorder) |
+                           on(!settings.smc_fine_grain, fw::kSwitchWholePages) |
+                           on(!settings.smc_page, fw::kSwitchUnprotected) |
+                           on(settings.smc_revalidate, fw::kSwitchRevalidate) | on(settings.smc_self_check, fw::kSwitchSelfCheck) |
+                           on(settings.smc_stylised, fw::kSwitchStylised) | on(settings.smc_groups, fw::kSwitchGroups) |
+                           on(settings.check, fw::kSwitchCheck) | on(!settings.shadow, fw::kSwitchNoShadow);
+  mailbox.gears.eviction = settings.eviction == "flush"  ? fw::Eviction::Flush
+                           : settings.eviction == "fifo" ? fw::Eviction::Fifo
+                                                         : fw::Eviction::Generational;
+  mailbox.gears.area_bytes[0] = small(settings.code_cache_gear1 << 10);
+  mailbox.gears.area_bytes[1] = small(settings.code_cache_gear2 << 10);
+  mailbox.gears.area_bytes[2] = small(settings.code_cache_gear3 << 10);
+  mailbox.gears.force_rollback = small(settings.force_rollback);
+  mailbox.gears.misspeculations = small(settings.misspeculations);
+  mailbox.gears.decay = small(settings.profile_decay);
+  mailbox.gears.check_after = small(settings.smc_check_after);
+  mailbox.gears.versions = small(settings.smc_versions);
   mailbox.gears.passes = 0;
   const auto pass_on = [&mailbox](bool flag, translator::Pass pass) { mailbox.gears.passes |= flag ? translator::bit(pass) : 0; };
 #define TRANSLATOR_PASS(name, text, call, usual, does) pass_on(settings.pass_##name, translator::Pass::name);

@@ -6,10 +6,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "firmware/abi.h"
+#include "hw/observer.h"
 #include "isa-host/machine.h"
 #include "sim/settings.h"
 #include "sim/statistics.h"
@@ -32,6 +34,11 @@ enum class StopReason {
   Fault,         ///< the machine cannot go on: a bug of ours; see Engine::fault()
 };
 
+/// x86 instructions committed by interpretation and by gears 1 to 3.
+struct GearMix {
+  uint64_t instructions[4] = {};
+};
+
 class Engine {
  public:
   /// Called when the firmware executes `platform`; the mailbox holds the details. `cycle` is the current host cycle.
@@ -43,10 +50,16 @@ class Engine {
   virtual fw::Mailbox& mailbox() = 0;
   /// Bytes of concealed memory, for diagnostic text; empty in the hosted form.
   virtual std::span<uint8_t> concealed() = 0;
+  /// Tells `observer` of every molecule from now on; null: nobody. False if this kind of execution has no molecules in time.
+  virtual bool observe(hw::Observer* observer) { return observer == nullptr; }
+  /// The code cache.
+  virtual std::span<const uint8_t> code_cache() = 0;
   /// Runs from reset, or from where the last call stopped at a limit.
   virtual StopReason run(const Limits& limits, const ServiceHandler& service, const std::atomic<bool>& interrupt) = 0;
   virtual uint64_t cycles() const = 0;
   virtual uint64_t instructions() const = 0;
+  /// Where the account has modes.
+  virtual std::optional<GearMix> gear_mix() const { return std::nullopt; }
   /// Adds the statistics of core, memory system and firmware, the cycle account included.
   virtual void collect(Statistics& statistics) const = 0;
   /// What went wrong, after StopReason::Fault.

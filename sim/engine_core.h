@@ -20,6 +20,11 @@ inline fw::Mailbox& mailbox_in(isa::PhysicalMemory& memory) {
   return *reinterpret_cast<fw::Mailbox*>(memory.ram(fw::kMailboxAddress, sizeof(fw::Mailbox)));
 }
 
+inline std::span<const uint8_t> code_cache_in(isa::PhysicalMemory& memory) {
+  constexpr uint64_t kSize = fw::kGearAreaBase[2] + fw::kGearAreaSize[2] - fw::kCodeCacheBase;
+  return {memory.ram(fw::kCodeCacheBase, kSize), kSize};
+}
+
 /// Slice of a run after which the interrupt flag is looked at; no result depends on it.
 inline constexpr uint64_t kPollCycles = 1'000'000;
 

@@ -12,7 +12,6 @@ namespace {
 hw::Mode mode_of(image::AccountMode mode) {
   switch (mode) {
     case image::AccountMode::Interpreter: return hw::Mode::Interpreter;
-    case image::AccountMode::Translator: return hw::Mode::Translator2;
     case image::AccountMode::Dispatch: return hw::Mode::Dispatch;
     case image::AccountMode::Recovery: return hw::Mode::Recovery;
     default: return hw::Mode::Firmware;
@@ -31,6 +30,7 @@ class CycleEngine final : public Engine {
     for (unsigned gear = 0; gear < 3; ++gear)
       platform_.set_mode(fw::kGearAreaBase[gear], fw::kGearAreaBase[gear] + fw::kGearAreaSize[gear], kTranslated[gear]);
     platform_.set_service([this](uint32_t service, uint64_t cycle) {
+      if (service == static_cast<uint32_t>(fw::Service::Translating)) charge_translator(mailbox().argument[0]);
       isa::PlatformResult result;
       result.stop = !(*service_)(static_cast<fw::Service>(service), cycle);
       return result;
@@ -44,6 +44,12 @@ class CycleEngine final : public Engine {
   }
   fw::Mailbox& mailbox() override { return mailbox_in(platform_.memory()); }
   std::span<uint8_t> concealed() override { return {platform_.memory().ram(fw::kConcealedBase, fw::kConcealedSize), fw::kConcealedSize}; }
+  std::span<const uint8_t> code_cache() override { return code_cache_in(platform_.memory()); }
+
+  bool observe(hw::Observer* observer) override {
+    platform_.observe(observer);
+    return true;
+  }
 
   StopReason run(const Limits& limits, const ServiceHandler& service, const std::atomic<bool>& interrupt) override {
     service_ = &service;
@@ -59,10 +65,27 @@ class CycleEngine final : public Engine {
   uint64_t cycles() const override { return platform_.cycles(); }
   uint64_t instructions() const override { return platform_.instructions(); }
 
+  std::optional<GearMix> gear_mix() const override {
+    const hw::Account& account = platform_.account();
+    GearMix mix{{0, account[hw::Mode::Translated1].instructions, account[hw::Mode::Translated2].instructions,
+                 account[hw::Mode::Translated3].instructions}};
+    mix.instructions[0] = instructions() - mix.instructions[1] - mix.instructions[2] - mix.instructions[3];
+    return mix;
+  }
+
   void collect(Statistics& statistics) const override {
     for (const hw::Statistic& s : platform_.statistics())
       if (!statistics.find(s.name)) statistics.add(s.name, s.unit, s.description, s.value);
     const hw::Account& account = platform_.account();
+    for (unsigned mode = 0; mode < hw::kModes; ++mode) {
+      const hw::ModeAccount& part = account.mode[mode];
+      uint64_t cycles = 0;
+      for (const uint64_t charged : part.cycles) cycles += charged;
+      if (part.instructions != 0)
+        statistics.add(fmt::format("guest.ipc.{}", hw::kModeName[mode]), "Ratio",
+                       fmt::format("x86 instructions per host cycle of the mode: {}", hw::kModeMeaning[mode]),
+                       static_cast<double>(part.instructions) / static_cast<double>(cycles));
+    }
     for (unsigned mode = 0; mode < hw::kModes; ++mode)
       for (unsigned charge = 0; charge < hw::kCharges; ++charge)
         statistics.add(fmt::format("account.{}.{}", hw::kModeName[mode], hw::kChargeName[charge]), "Cycle",
@@ -72,6 +95,12 @@ class CycleEngine final : public Engine {
   std::string fault() const override { return ""; }
 
  private:
+  /// The firmware's code is the same for all gears: it says for which one it is at work.
+  void charge_translator(uint64_t gear) {
+    constexpr hw::Mode kModes[] = {hw::Mode::Firmware, hw::Mode::Translator1, hw::Mode::Translator2, hw::Mode::Translator3};
+    platform_.charge_firmware_to(kModes[std::min<uint64_t>(gear, 3)]);
+  }
+
   static hw::SystemParameters parameters(const isa::MachineModel& machine, const Settings& settings, const image::Image& image) {
     hw::SystemParameters result = hw::system_parameters(machine, fw::kConcealedBase, fw::kConcealedSize);
     result.core.config.reset_vector = image.reset;

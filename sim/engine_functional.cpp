@@ -21,6 +21,7 @@ class FunctionalEngine final : public Engine, isa::PlatformPort {
   std::span<uint8_t> guest_ram() override { return {memory_.ram(0, memory_.guest_size()), memory_.guest_size()}; }
   fw::Mailbox& mailbox() override { return mailbox_in(memory_); }
   std::span<uint8_t> concealed() override { return {memory_.ram(fw::kConcealedBase, fw::kConcealedSize), fw::kConcealedSize}; }
+  std::span<const uint8_t> code_cache() override { return code_cache_in(memory_); }
 
   StopReason run(const Limits& limits, const ServiceHandler& service, const std::atomic<bool>& interrupt) override {
     service_ = &service;

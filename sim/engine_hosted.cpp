@@ -26,6 +26,7 @@ class HostedEngine final : public Engine {
   std::span<uint8_t> guest_ram() override { return {memory_.ram(0, memory_.guest_size()), memory_.guest_size()}; }
   fw::Mailbox& mailbox() override { return mailbox_in(memory_); }
   std::span<uint8_t> concealed() override { return {}; }
+  std::span<const uint8_t> code_cache() override { return code_cache_in(memory_); }
 
   StopReason run(const Limits& limits, const ServiceHandler& service, const std::atomic<bool>& interrupt) override {
     if (!firmware_) {
@@ -59,8 +60,12 @@ class HostedEngine final : public Engine {
  private:
   bool timer_due() { return mailbox().attention_cycle != 0 && cycles() >= mailbox().attention_cycle; }
 
-  /// The firmware calls at least this often, for the interrupt flag's sake.
-  void set_limit() { firmware_->set_limits(std::min(limits_.instructions, instructions() + kPollCycles), limits_.cycles); }
+  /// The firmware calls at least this often, for the interrupt flag's sake. A translation is given up for that, and its profile would
+  /// tell: whoever compares translations has it run on.
+  void set_limit() {
+    const bool polls = (mailbox().gears.switches & fw::kSwitchAnnounce) == 0;
+    firmware_->set_limits(polls ? std::min(limits_.instructions, instructions() + kPollCycles) : limits_.instructions, limits_.cycles);
+  }
 
   void serve(fw::Service kind) {
     if (kind != fw::Service::Attention) {

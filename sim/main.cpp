@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
   const Command commands[] = {
       add_run_command(app, guest), add_machine_command(app),       add_asm_command(app),
       add_disasm_command(app),     add_bench_command(app, guest), add_lift_command(app), add_opt_command(app),
+      add_explain_command(app, guest), add_ablations_command(app),
   };
   try {
     app.parse(ours, argv);

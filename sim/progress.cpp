@@ -12,7 +12,7 @@ Progress::Progress(bool quiet, const Limits& limits) : active_(!quiet && isatty(
 
 Progress::~Progress() { clear(); }
 
-void Progress::update(uint64_t cycles, uint64_t instructions) {
+void Progress::update(uint64_t cycles, uint64_t instructions, const std::optional<GearMix>& mix) {
   if (!active_) return;
   const auto now = Clock::now();
   if (now - last_ < std::chrono::milliseconds(500)) return;
@@ -30,9 +30,19 @@ void Progress::update(uint64_t cycles, uint64_t instructions) {
   consider(limits_.cycles, cycles);
   consider(limits_.instructions, instructions);
   if (left >= 0) eta = fmt::format(", at most {:.0f} s left", left);
-  fmt::print(stderr, "\r\033[K{:.1f} M cycles, {:.2f} M x86 instructions, {:.2f} M cycles/s, all in gear 0{}",
+  std::string gears;
+  if (mix) {
+    // Of what was committed since the line was drawn last.
+    uint64_t now[4], all = 0;
+    for (unsigned gear = 0; gear < 4; ++gear) all += now[gear] = mix->instructions[gear] - drawn_mix_.instructions[gear];
+    for (unsigned gear = 0; gear < 4 && all != 0; ++gear)
+      gears += fmt::format("{}{:.0f}", gear == 0 ? ", gears 0-3: " : "/", 100.0 * static_cast<double>(now[gear]) / static_cast<double>(all));
+    if (all != 0) gears += " %";
+    drawn_mix_ = *mix;
+  }
+  fmt::print(stderr, "\r\033[K{:.1f} M cycles, {:.2f} M x86 instructions, {:.2f} M cycles/s{}{}",
              static_cast<double>(cycles) / 1e6, static_cast<double>(instructions) / 1e6,
-             static_cast<double>(cycles) / 1e6 / seconds, eta);
+             static_cast<double>(cycles) / 1e6 / seconds, gears, eta);
   std::fflush(stderr);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <cstdint>
 
 #include "sim/engine.h"
@@ -18,7 +19,7 @@ class Progress {
 
   bool active() const { return active_; }
   /// Called often; draws at most twice a second.
-  void update(uint64_t cycles, uint64_t instructions);
+  void update(uint64_t cycles, uint64_t instructions, const std::optional<GearMix>& mix);
   /// Removes the line, before other output.
   void clear();
 
@@ -27,6 +28,7 @@ class Progress {
   bool active_;
   bool drawn_ = false;
   Limits limits_;
+  GearMix drawn_mix_;  ///< when the line was drawn last
   Clock::time_point start_ = Clock::now(), last_ = start_;
 };
 

@@ -10,13 +10,6 @@ namespace {
 
 double ratio(double numerator, double denominator) { return denominator > 0 ? numerator / denominator : 0; }
 
-/// 1234567 as "1,234,567".
-std::string grouped(uint64_t value) {
-  std::string digits = std::to_string(value);
-  for (int i = static_cast<int>(digits.size()) - 3; i > 0; i -= 3) digits.insert(static_cast<size_t>(i), ",");
-  return digits;
-}
-
 std::string bar(double share, unsigned columns) {
   // Eighths of a column, from the block elements of Unicode.
   static const char* const kEighths[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
@@ -24,6 +17,39 @@ std::string bar(double share, unsigned columns) {
   std::string text;
   for (unsigned i = 0; i < eighths / 8; ++i) text += "█";
   return text + kEighths[eighths % 8];
+}
+
+}  // namespace
+
+std::string grouped(uint64_t value) {
+  std::string digits = std::to_string(value);
+  for (int i = static_cast<int>(digits.size()) - 3; i > 0; i -= 3) digits.insert(static_cast<size_t>(i), ",");
+  return digits;
+}
+
+namespace {
+
+std::string translation_summary(const Statistics& statistics) {
+  const uint64_t instructions = statistics.count("guest.instructions");
+  std::string text;
+  for (unsigned gear = 1; gear <= 3; ++gear) {
+    const uint64_t made = statistics.count(fmt::format("firmware.translations.gear{}", gear));
+    if (made == 0) continue;
+    const uint64_t committed = statistics.count(fmt::format("guest.instructions.translated_{}", gear));
+    const Statistic* const ipc = statistics.find(fmt::format("guest.ipc.translated_{}", gear));
+    text += fmt::format("{}gear {}: {:.1f} % at IPC {:.3f}, {} translations", text.empty() ? "" : "; ", gear,
+                        100 * ratio(static_cast<double>(committed), static_cast<double>(instructions)),
+                        ipc ? std::get<double>(ipc->value) : 0.0, grouped(made));
+  }
+  if (text.empty()) return text;
+  text += fmt::format("; {} rollbacks", grouped(statistics.count("host.rollbacks")));
+  const auto found = [&](const char* what, const char* hits, const char* asked) {
+    if (const uint64_t count = statistics.count(asked); count != 0)
+      text += fmt::format("; {} {:.1f} %", what, 100 * ratio(static_cast<double>(statistics.count(hits)), static_cast<double>(count)));
+  };
+  found("jump buffer hits", "host.jtb.hits", "host.jtb.lookups");
+  found("return stack hits", "host.return_stack.hits", "host.return_stack.pops");
+  return text + "\n";
 }
 
 }  // namespace
@@ -37,7 +63,7 @@ std::string summary(const Statistics& statistics) {
                                  ratio(static_cast<double>(cycles), static_cast<double>(instructions)),
                                  ratio(static_cast<double>(instructions), static_cast<double>(cycles)));
   if (speed) text += fmt::format("; simulated at {:.2f} M cycles/s", std::get<double>(speed->value) / 1e6);
-  return text + "\n";
+  return text + "\n" + translation_summary(statistics);
 }
 
 std::string draw_account(const Statistics& statistics, unsigned width) {

@@ -1,14 +1,20 @@
 #include "sim/run.h"
 
 #include <chrono>
+#include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "sim/error.h"
 #include "sim/interrupt.h"
 #include "sim/linux/process.h"
+#include "sim/observe/concealed_view.h"
 #include "sim/progress.h"
+#include "x86-frontend/decoded.h"
 
 namespace chrysalis::sim {
 namespace {
@@ -24,11 +30,41 @@ void add_guest_statistics(Statistics& statistics, const Engine& engine, const Pr
   statistics.add("guest.slept_cycles", "Cycle", "guest time that passed while every process slept; not in host.cycles", idle);
 }
 
+enum class Counter {
+#define FW_COUNTER(name, text, unit, description) name,
+#include "firmware/counters.def"
+#undef FW_COUNTER
+};
+
+/// What translating cost, by gear and stage.
+void add_translator_statistics(Statistics& statistics, const fw::Mailbox& mailbox) {
+  static constexpr std::pair<const char*, const char*> kStages[] = {
+#define STAGE(name, text, meaning) {text, meaning},
+#include "translator/stage.def"
+#undef STAGE
+  };
+  static constexpr Counter kTranslated[] = {Counter::TranslatedInstructions1, Counter::TranslatedInstructions2, Counter::TranslatedInstructions3};
+  for (unsigned gear = 1; gear <= mailbox.max_gear; ++gear) {
+    uint64_t sum = 0;
+    for (unsigned stage = 0; stage < translator::kStages; ++stage) {
+      const uint64_t cycles = mailbox.stage_cycles[gear - 1][stage];
+      sum += cycles;
+      statistics.add(fmt::format("translator.gear{}.{}.cycles", gear, kStages[stage].first), "Cycle",
+                     fmt::format("translating for gear {}: {}", gear, kStages[stage].second), cycles);
+    }
+    const uint64_t instructions = mailbox.counter[static_cast<unsigned>(kTranslated[gear - 1])];
+    statistics.add(fmt::format("translator.gear{}.instructions", gear), "Count", "x86 instructions translated", instructions);
+    statistics.add(fmt::format("translator.gear{}.cycles_per_instruction", gear), "Ratio", "host cycles for each of them, failed attempts included",
+                   instructions != 0 ? static_cast<double>(sum) / static_cast<double>(instructions) : 0.0);
+  }
+}
+
 void add_firmware_statistics(Statistics& statistics, const fw::Mailbox& mailbox) {
   unsigned i = 0;
 #define FW_COUNTER(name, text, unit, description) statistics.add("firmware." text, #unit, description, mailbox.counter[i++]);
 #include "firmware/counters.def"
 #undef FW_COUNTER
+  add_translator_statistics(statistics, mailbox);
 }
 
 /// The text that Service::Console and Panic point to. The hosted form's addresses are this process's own.
@@ -41,6 +77,64 @@ std::string diagnostic_text(Engine& engine) {
   return std::string(reinterpret_cast<const char*>(concealed.data()) + offset, length);
 }
 
+/// Tells all observers of a run what one is told.
+class Audience final : hw::Observer {
+ public:
+  Audience(const std::vector<RunObserver*>& observers, Engine& engine, const isa::MachineModel& machine)
+      : observers_(observers), engine_(engine) {
+    if (observers_.empty()) return;
+    for (RunObserver* observer : observers_) observer->begin(engine, machine);
+    if (!engine_.observe(this)) throw UserError("watching a run needs --fidelity cycle and --firmware core");
+  }
+  ~Audience() { engine_.observe(nullptr); }
+  Audience(const Audience&) = delete;
+  Audience& operator=(const Audience&) = delete;
+
+  /// Mailbox::argument[0] points to a fw::Notice.
+  void notice(const fw::Mailbox& mailbox, uint64_t cycle) {
+    if (observers_.empty()) return;
+    const fw::Notice notice = ConcealedView(engine_.concealed()).read<fw::Notice>(mailbox.argument[0]);
+    for (RunObserver* observer : observers_) observer->notice(notice, cycle);
+  }
+  void end(uint64_t cycle) {
+    for (RunObserver* observer : observers_) observer->end(cycle);
+  }
+
+ private:
+  void observe(const hw::Observation& observation) override {
+    for (RunObserver* observer : observers_) observer->molecule(observation);
+  }
+
+  const std::vector<RunObserver*>& observers_;
+  Engine& engine_;
+};
+
+/// Writes translations as they are installed, one a line.
+class TranslationWriter {
+ public:
+  TranslationWriter(const std::string& path, Engine& engine) : engine_(engine) {
+    if (path.empty()) return;
+    out_.open(path, std::ios::binary);
+    if (!out_) throw UserError(fmt::format("--translations {}: cannot be written: {}", path, std::strerror(errno)));
+    engine_.mailbox().gears.switches |= fw::kSwitchAnnounce;
+  }
+
+  void write(const fw::InstalledTranslation& made) {
+    const std::span<const uint8_t> code = engine_.code_cache().subspan(made.code - fw::kCodeCacheBase, made.bytes);
+    out_ << fmt::format("gear {} {:#010x} x86 {} at {:#x}:", made.gear, made.eip, made.instructions, made.code);
+    for (size_t i = 0; i < code.size(); i += 4) {
+      uint32_t word;
+      std::memcpy(&word, &code[i], sizeof word);
+      out_ << fmt::format(" {:08x}", word);
+    }
+    out_ << '\n';
+  }
+
+ private:
+  Engine& engine_;
+  std::ofstream out_;
+};
+
 }  // namespace
 
 RunResult run_program(const RunRequest& request) {
@@ -49,6 +143,7 @@ RunResult run_program(const RunRequest& request) {
   if (request.program.empty()) throw UserError("no program given; the guest's command line comes after --");
   const std::unique_ptr<Engine> engine = make_engine(request.fidelity, request.form, machine, request.settings);
   fw::Mailbox& mailbox = engine->mailbox();
+  TranslationWriter translations(request.translations, *engine);
   const InterruptGuard interrupt;
 
   ProcessConfig config;
@@ -65,15 +160,18 @@ RunResult run_program(const RunRequest& request) {
   config.ram_size = engine->guest_ram().size();
   config.stop_requested = &interrupt.flag();
   Progress progress(request.quiet, request.limits);
-  config.report = [&](const std::string& message) {
+  const auto report = [&](const std::string& message) {
     progress.clear();
     if (!request.quiet) fmt::print(stderr, "chrysalis: {}\n", message);
   };
+  config.report = report;
   Process process(std::move(config));
   if (const auto problem = process.load(mailbox)) throw UserError(*problem);
 
+  Audience audience(request.observers, *engine, machine);
   RunResult result;
   uint64_t idle = 0;
+  std::set<x86::Mnemonic> unsupported;
   const auto service = [&](fw::Service kind, uint64_t cycle) {
     switch (kind) {
       case fw::Service::GuestException:
@@ -99,7 +197,21 @@ RunResult run_program(const RunRequest& request) {
         result.exit_code = kExitInternal;
         result.message = "the firmware stopped: " + diagnostic_text(*engine);
         return false;
-      case fw::Service::UnsupportedInstruction:  // counted by the firmware
+      case fw::Service::UnsupportedInstruction: {  // counted by the firmware; each mnemonic is reported once
+        const auto mnemonic = static_cast<x86::Mnemonic>(mailbox.argument[1]);
+        if (unsupported.insert(mnemonic).second) {
+          report(fmt::format("the guest's instruction {} (first at {:#010x}) is not supported; it gets #UD",
+                             x86::mnemonic_name(mnemonic), mailbox.argument[0]));
+        }
+        return true;
+      }
+      case fw::Service::Translating:  // for engines that have an account
+        return true;
+      case fw::Service::Installed:
+        translations.write(mailbox.installed);
+        return true;
+      case fw::Service::Notice:
+        audience.notice(mailbox, cycle);
         return true;
     }
     result.exit_code = kExitInternal;
@@ -115,10 +227,11 @@ RunResult run_program(const RunRequest& request) {
     if (progress.active()) slice.cycles = std::min(slice.cycles, engine->cycles() + kSlice);
     result.reason = engine->run(slice, service, interrupt.flag());
     if (result.reason != StopReason::Cycles || engine->cycles() >= request.limits.cycles) break;
-    progress.update(engine->cycles(), engine->instructions());
+    progress.update(engine->cycles(), engine->instructions(), engine->gear_mix());
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   progress.clear();
+  audience.end(engine->cycles());
 
   switch (result.reason) {
     case StopReason::Service: break;
@@ -146,6 +259,7 @@ RunResult run_program(const RunRequest& request) {
   result.statistics.add("sim.seconds", "Second", "time that the simulation took", seconds);
   result.statistics.add("sim.host_cycles_per_second", "Cycle/Second", "simulated host cycles per second",
                         seconds > 0 ? static_cast<double>(engine->cycles()) / seconds : 0.0);
+  if (request.at_end) request.at_end(result);
   return result;
 }
 

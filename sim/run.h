@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "sim/engine.h"
+#include "sim/observe/observer.h"
 
 namespace chrysalis::sim {
 
@@ -19,7 +20,10 @@ struct RunRequest {
   std::string argv0;               ///< argv[0]; empty: the program's base name
   std::vector<std::string> environment;  ///< NAME=VALUE; nothing is inherited
   std::string sysroot;             ///< empty: the build machine's file system
+  std::string translations;        ///< file for every translation as it is installed; empty: none
   bool quiet = false;
+  std::vector<RunObserver*> observers;  ///< need Fidelity::Cycle and FirmwareForm::Core
+  std::function<void(const struct RunResult&)> at_end;  ///< called once the run has ended, while its machine is there
 };
 
 struct RunResult {

@@ -22,6 +22,8 @@ struct Row {
   std::string Settings::*word = nullptr;
   std::vector<std::string> words = {};
   bool Settings::*flag = nullptr;
+  std::string_view off = {};      ///< the value that takes away what `loss` says; empty: no ablation
+  std::string_view loss = {};
 
   std::string accepted() const {
     if (flag) return "true or false";
@@ -34,7 +36,8 @@ const std::vector<Row>& rows() {
   static const std::vector<Row> table = {
       {.name = "firmware.interpreter", .unit = "", .help = "how gear 0 executes x86",
        .word = &Settings::interpreter,
-       .words = {"decode-dispatch", "indirect-threaded", "direct-threaded"}},
+       .words = {"decode-dispatch", "indirect-threaded", "direct-threaded"},
+       .off = "indirect-threaded", .loss = "direct threading in gear 0"},
       {.name = "firmware.max_gear", .unit = "gear", .help = "highest gear that the firmware may use",
        .number = &Settings::max_gear, .low = 0, .high = 3},
       {.name = "firmware.gear1_threshold", .unit = "executions", .help = "of a block, interpreted, until gear 1 translates it",
@@ -44,31 +47,67 @@ const std::vector<Row>& rows() {
       {.name = "firmware.gear3_threshold", .unit = "samples", .help = "that meet a region until gear 3 translates it anew",
        .number = &Settings::gear3_threshold, .low = 1, .high = 1'000'000'000},
       {.name = "firmware.first_gear", .unit = "gear", .help = "what follows interpretation",
-       .number = &Settings::first_gear, .low = 1, .high = 2},
+       .number = &Settings::first_gear, .low = 1, .high = 2, .off = "2", .loss = "gear 1"},
       {.name = "firmware.sample_period", .unit = "cycles", .help = "between samples of the running translation, which decide on gears",
        .number = &Settings::sample_period, .low = 5'000, .high = 1'000'000'000},
-      {.name = "firmware.profiling", .unit = "", .help = "what finds blocks of gear 1 that are hot: samples, or their own counters, unchained until then",
-       .word = &Settings::profiling, .words = {"sampling", "instrumentation"}},
+      {.name = "firmware.profiling", .unit = "", .help = "what finds translations that are hot: samples, or counting their entries, unchained until then",
+       .word = &Settings::profiling, .words = {"sampling", "instrumentation"},
+       .off = "instrumentation", .loss = "samples: translations stay unchained until they are hot"},
       {.name = "firmware.region", .unit = "", .help = "shape of gear 2's and 3's regions",
-       .word = &Settings::region, .words = {"block", "superblock"}},
+       .word = &Settings::region, .words = {"block", "superblock"}, .off = "block", .loss = "regions beyond a basic block"},
       {.name = "firmware.region_instructions", .unit = "instructions", .help = "longest region, in x86 instructions",
        .number = &Settings::region_instructions, .low = 1, .high = 200},
       {.name = "firmware.unroll_instructions", .unit = "instructions", .help = "a loop is unrolled up to so many x86 instructions; 0: never",
-       .number = &Settings::unroll_instructions, .low = 0, .high = 200},
-      {.name = "firmware.eviction", .unit = "", .help = "what goes when a gear's code cache is full: everything, or the oldest translations",
-       .word = &Settings::eviction, .words = {"flush", "fifo"}},
+       .number = &Settings::unroll_instructions, .low = 0, .high = 200, .off = "0", .loss = "unrolling"},
+      {.name = "firmware.eviction", .unit = "", .help = "what goes when a gear's code cache is full: everything, the oldest translations, or the oldest that were not used",
+       .word = &Settings::eviction, .words = {"flush", "fifo", "generational"}},
+      {.name = "firmware.code_cache.gear1", .unit = "KiB", .help = "code cache for gear 1's translations",
+       .number = &Settings::code_cache_gear1, .low = 32, .high = 960},
+      {.name = "firmware.code_cache.gear2", .unit = "KiB", .help = "code cache for gear 2's translations",
+       .number = &Settings::code_cache_gear2, .low = 32, .high = 2048},
+      {.name = "firmware.code_cache.gear3", .unit = "KiB", .help = "code cache for gear 3's translations",
+       .number = &Settings::code_cache_gear3, .low = 32, .high = 1024},
+      {.name = "firmware.force_rollback", .unit = "cycles", .help = "translated code is rolled back 1, 2, ... so many cycles after each entry, in turn: a test; 0: never",
+       .number = &Settings::force_rollback, .low = 0, .high = 10'000},
+      {.name = "firmware.misspeculations", .unit = "events", .help = "for each million of guest instructions, that are put up with before new regions keep their accesses in order",
+       .number = &Settings::misspeculations, .low = 1, .high = 1'000'000},
+      {.name = "firmware.profile_decay", .unit = "instructions", .help = "after which what profiles have counted is halved; 0: counters only saturate",
+       .number = &Settings::profile_decay, .low = 0, .high = 1'000'000'000},
       {.name = "firmware.chaining", .unit = "", .help = "exits of translations are led to their successors directly",
-       .flag = &Settings::chaining},
-      {.name = "firmware.eviction_stress", .unit = "", .help = "the code cache is emptied before every sixteenth translation: a test of itself",
+       .flag = &Settings::chaining, .off = "false", .loss = "chaining"},
+      {.name = "firmware.eviction_stress", .unit = "", .help = "translations are evicted and chains undone at every opportunity that guest progress pays for: a test of the code cache",
        .flag = &Settings::eviction_stress},
       {.name = "firmware.pass_stores", .unit = "", .help = "loads may pass stores that may overlap, under alias protection",
-       .flag = &Settings::pass_stores},
+       .flag = &Settings::pass_stores, .off = "false", .loss = "loads above stores that may overlap"},
+      {.name = "firmware.reorder", .unit = "", .help = "guest accesses may change their order and pass exits",
+       .flag = &Settings::reorder, .off = "false", .loss = "all reordering of memory accesses"},
       {.name = "firmware.adaptation", .unit = "", .help = "translations learn from events: order, isolation, length",
-       .flag = &Settings::adaptation},
+       .flag = &Settings::adaptation, .off = "false", .loss = "adaptation to events"},
       {.name = "firmware.follow_calls", .unit = "", .help = "gear 3 goes into calls and back, and where indirect jumps mostly go",
-       .flag = &Settings::follow_calls},
+       .flag = &Settings::follow_calls, .off = "false", .loss = "regions through calls and indirect jumps"},
+      {.name = "firmware.smc.page", .unit = "", .help = "stores to pages that hold code are noticed; otherwise all translations check their source, and what is interpreted is not cached",
+       .flag = &Settings::smc_page},
+      {.name = "firmware.smc.fine_grain", .unit = "", .help = "code is protected by granules of 128 bytes; otherwise by whole pages",
+       .flag = &Settings::smc_fine_grain},
+      {.name = "firmware.smc.revalidate", .unit = "", .help = "a translation whose granule was stored to is compared with its source and used again if nothing changed",
+       .flag = &Settings::smc_revalidate},
+      {.name = "firmware.smc.self_check", .unit = "", .help = "code that is often stored to is not protected: its translations check their source",
+       .flag = &Settings::smc_self_check},
+      {.name = "firmware.smc.stylised", .unit = "", .help = "immediates and displacements that change are loaded when they are used; needs self_check",
+       .flag = &Settings::smc_stylised},
+      {.name = "firmware.smc.groups", .unit = "", .help = "translations of earlier contents of the code are kept, for when those come back",
+       .flag = &Settings::smc_groups},
+      {.name = "firmware.smc.check_after", .unit = "stores", .help = "to a granule with code until that is checked instead of protected",
+       .number = &Settings::smc_check_after, .low = 1, .high = 255},
+      {.name = "firmware.smc.versions", .unit = "translations", .help = "of earlier contents kept for one address",
+       .number = &Settings::smc_versions, .low = 1, .high = 1'000},
+      {.name = "firmware.shadow", .unit = "", .help = "translations rely on shadow registers and gated stores; if not, they commit before each instruction that may fault, and memory is accessed in order",
+       .flag = &Settings::shadow, .off = "false", .loss = "shadow registers and gated stores: conservative code"},
+      {.name = "firmware.check", .unit = "", .help = "hosted form: every translation of gears 2 and 3 is proved by the schedule checker; in debug builds the default",
+       .flag = &Settings::check},
 #define TRANSLATOR_PASS(pass, text, call, usual, does) \
-  {.name = "firmware.passes." text, .unit = "", .help = "gears 2 and 3: " does, .flag = &Settings::pass_##pass},
+  {.name = "firmware.passes." text, .unit = "", .help = "gears 2 and 3: " does, .flag = &Settings::pass_##pass, \
+   .off = (usual) ? "false" : "", .loss = "pass: " does},
 #define TRANSLATOR_STEP(pass, text, usual, does) TRANSLATOR_PASS(pass, text, , usual, does)
 #include "translator/passes/passes.def"
 #undef TRANSLATOR_PASS
@@ -189,6 +228,19 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
     }
   }
   return best;
+}
+
+std::vector<Ablation> ablation_table() {
+  std::vector<Ablation> table;
+  for (const Row& row : rows())
+    if (!row.off.empty()) table.push_back({fmt::format("{}={}", row.name, row.off), row.loss});
+  table.push_back({"firmware.max_gear=2", "gear 3"});
+  table.push_back({"firmware.max_gear=1", "gears 2 and 3"});
+  table.push_back({"firmware.max_gear=0", "all translation"});
+  table.push_back({"machine.features.alias=false", "the alias hardware"});
+  table.push_back({"machine.features.jtb=false", "the jump translation buffer"});
+  table.push_back({"machine.features.return_stack=false", "the return stack"});
+  return table;
 }
 
 std::vector<SettingInfo> setting_table() {

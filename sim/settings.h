@@ -18,7 +18,16 @@ struct Settings {
   uint64_t first_gear = 1, sample_period = 10'000;
   uint64_t region_instructions = 200, unroll_instructions = 48;
   std::string eviction = "fifo";
-  bool chaining = true, eviction_stress = false, pass_stores = true, adaptation = true, follow_calls = true;
+  bool chaining = true, eviction_stress = false, pass_stores = true, reorder = true, adaptation = true, follow_calls = true, shadow = true;
+  bool smc_page = true, smc_fine_grain = true, smc_revalidate = true, smc_self_check = true, smc_stylised = true, smc_groups = true;
+  uint64_t smc_check_after = 8, smc_versions = 8;
+  uint64_t code_cache_gear1 = 960, code_cache_gear2 = 2048, code_cache_gear3 = 1024;
+  uint64_t force_rollback = 0, misspeculations = 2'000, profile_decay = 0;
+#if defined(CHRYSALIS_VERIFY_PASSES)
+  bool check = true;
+#else
+  bool check = false;
+#endif
   std::string region = "superblock", profiling = "sampling";
 #define TRANSLATOR_PASS(name, text, call, usual, does) bool pass_##name = usual != 0;
 #define TRANSLATOR_STEP(name, text, usual, does) bool pass_##name = usual != 0;
@@ -41,6 +50,15 @@ struct SettingInfo {
   std::string_view help;
   std::string accepted;    ///< range or list of values, for messages
 };
+
+/// Something that can be taken away, to see what it is worth.
+struct Ablation {
+  std::string assignment;  ///< `key=value` that takes it away
+  std::string_view what;   ///< what then is missing
+};
+
+/// Every ablation: settings that have a value for "off", gears, and features of the machine.
+std::vector<Ablation> ablation_table();
 
 /// Every setting, in the order of the documentation.
 std::vector<SettingInfo> setting_table();

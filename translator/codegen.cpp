@@ -383,6 +383,8 @@ class Generator {
     if (is_const(base)) {
       offset = static_cast<int64_t>(static_cast<uint64_t>(offset) + static_cast<uint64_t>(constant(base)));
       base = kNoValue;
+      // Of guest addresses only 32 bits count: one name for each.
+      if (ir::info(inst.op).effects & ir::kGuest) offset = sign_extend(offset, 32);
     }
     op.base = base;
     op.offset = offset;
@@ -550,7 +552,7 @@ class Generator {
   void emit_commit(isa::Op atom) {
     MachOp op;
     op.op = atom;
-    op.count = region_.maps[static_cast<size_t>(point_)].completed;
+    op.count = static_cast<uint16_t>(region_.newly_completed(static_cast<size_t>(point_)));
     op.hoist_limit = kNeverHoist;
     if (atom == isa::Op::CommitPc) op.a = isa::kGuestEip;
     emit(op).point = point_;
@@ -585,7 +587,7 @@ class Generator {
     if (return_stack_ && inst.aux == static_cast<uint8_t>(ir::ExitKind::Call)) push_return(region_.next_eip);
     emit_commit(isa::Op::Commit);
     MachOp& commit = out_.ops.back();
-    if (target != region_.eip) {  // GPC holds the entry's address already
+    if (target != region_.eip || !region_.keeps_pc()) {  // otherwise GPC holds the address already
       commit.mode = isa::Mode::Long;
       commit.imm = target;
     }
@@ -641,6 +643,10 @@ class Generator {
         CHRYSALIS_ASSERT(is_const(inst.src[0]), inst.guest);
         op.op = isa::Op::Commit;
         op.count = static_cast<uint16_t>(constant(inst.src[0]));
+        if (const uint32_t eip = region_.maps[static_cast<size_t>(point_)].eip; eip != Region::kNoAddress) {
+          op.mode = isa::Mode::Long;
+          op.imm = eip;
+        }
         emit_exit(op);
         return;
       case ir::IntrinsicId::Rollback: op.op = isa::Op::Rollback; break;

@@ -1,5 +1,7 @@
 #include "translator/compile.h"
 
+#include <algorithm>
+
 #include "isa-host/encoding.h"
 #include "translator/assert.h"
 #include "translator/codegen.h"
@@ -45,12 +47,13 @@ void append(std::span<const MachOp> ops, const Schedule& plan, CompiledRegion& o
   for (size_t m = 0; m < plan.molecules.size(); ++m) {
     const size_t begin = plan.molecules[m];
     const size_t end = m + 1 < plan.molecules.size() ? plan.molecules[m + 1] : plan.order.size();
-    out.molecules.push_back({static_cast<uint32_t>(out.atoms.size()), static_cast<uint8_t>(end - begin)});
+    out.molecules.push_back({static_cast<uint32_t>(out.atoms.size()), static_cast<uint8_t>(end - begin), plan.cycle[plan.order[begin]]});
     for (size_t i = begin; i < end; ++i) {
       const MachOp& op = ops[plan.order[i]];
       if (op.target_kind != Target::None) {
+        const bool to_stub = op.stub >= 0;
         out.fixups.push_back({static_cast<uint32_t>(out.molecules.size() - 1), static_cast<uint32_t>(out.atoms.size()),
-                              op.target_kind, op.target});
+                              to_stub ? Target::Local : op.target_kind, to_stub ? op.stub : op.target});
       }
       out.atoms.push_back(atom_of(op));
       out.guest.push_back(op.guest);
@@ -58,22 +61,23 @@ void append(std::span<const MachOp> ops, const Schedule& plan, CompiledRegion& o
   }
 }
 
-/// Completes a side exit's stub with the branch that the exit itself would have taken, after the commit of exits to guest
+/// A side exit's stub: its moves, then the branch that the exit itself would have taken, after the commit of exits to guest
 /// addresses.
-void close_stub(const Region& region, const MachOp& exit, ExitStub& stub) {
+void complete_stub(const Region& region, const MachOp& exit, std::span<const MachOp> moves, std::vector<MachOp>& out) {
+  out.assign(moves.begin(), moves.end());
   if (exit.target_kind == Target::GuestExit || exit.target_kind == Target::GuestIndirect) {
     MachOp commit;
     commit.op = exit.target_kind == Target::GuestExit ? isa::Op::Commit : isa::Op::CommitPc;
-    commit.count = region.maps[static_cast<size_t>(exit.point)].completed;
+    commit.count = static_cast<uint16_t>(region.newly_completed(static_cast<size_t>(exit.point)));
     if (exit.target_kind == Target::GuestIndirect) commit.a = isa::kGuestEip;
-    if (exit.target_kind == Target::GuestExit && exit.target != region.eip) {
+    if (exit.target_kind == Target::GuestExit && (exit.target != region.eip || !region.keeps_pc())) {
       commit.mode = isa::Mode::Long;
       commit.imm = exit.target;
     }
     commit.hoist_limit = kNeverHoist;
     commit.id = exit.id;
     commit.guest = exit.guest;
-    stub.ops.push_back(commit);
+    out.push_back(commit);
   }
   MachOp branch;
   branch.op = isa::Op::Br;
@@ -83,13 +87,11 @@ void close_stub(const Region& region, const MachOp& exit, ExitStub& stub) {
   branch.hoist_limit = kNeverHoist;
   branch.id = exit.id;
   branch.guest = exit.guest;
-  stub.ops.push_back(branch);
+  out.push_back(branch);
 }
 
 /// Appends the link stubs of exits to guest addresses, and leads the exits there.
-void add_link_stubs(Scheduler& scheduler, uint32_t first_exit, CompiledRegion& out) {
-  std::vector<MachOp> ops;
-  Schedule plan;
+void add_link_stubs(Scheduler& scheduler, uint32_t first_exit, std::vector<MachOp>& ops, Schedule& plan, CompiledRegion& out) {
   const size_t count = out.fixups.size();
   for (size_t i = 0; i < count; ++i) {
     CompiledRegion::Fixup& fixup = out.fixups[i];
@@ -118,15 +120,15 @@ void add_link_stubs(Scheduler& scheduler, uint32_t first_exit, CompiledRegion& o
     leave.target_kind = Target::Leave;
     leave.hoist_limit = kNeverHoist;
     ops.push_back(leave);
-    scheduler.run(ops, {}, {}, {}, plan);
+    scheduler.pack_in_order(ops, plan);
     append(ops, plan, out);
   }
 }
 
 }  // namespace
 
-PointReads virtual_reads(const Region& region, const MachineCode& code) {
-  PointReads reads;
+void virtual_reads(const Region& region, const MachineCode& code, PointReads& reads) {
+  reads.clear();
   for (size_t point = 0; point < region.maps.size(); ++point) {
     const uint32_t first = static_cast<uint32_t>(reads.regs.size());
     for (const Binding& binding : region.map(point)) {
@@ -134,7 +136,6 @@ PointReads virtual_reads(const Region& region, const MachineCode& code) {
     }
     reads.points.push_back({first, static_cast<uint32_t>(reads.regs.size()) - first});
   }
-  return reads;
 }
 
 ScheduleOptions preschedule_options(const Region& region, const MachineCode& code, const isa::MachineDescription& machine,
@@ -142,6 +143,7 @@ ScheduleOptions preschedule_options(const Region& region, const MachineCode& cod
   ScheduleOptions out;
   out.faults_roll_back = region.faults_roll_back;
   out.stack = region.stack;
+  out.clock = options.clock;
   // What there is, less what the scheduler does not foresee.
   constexpr uint64_t kFlags = 0xfe00;
   const unsigned general = population(region.allocatable & ~kFlags), flags = population(region.allocatable & kFlags);
@@ -156,67 +158,87 @@ ScheduleOptions preschedule_options(const Region& region, const MachineCode& cod
 }
 
 void optimize(Region& region, const isa::MachineDescription& machine, const CompileOptions& options) {
-  if (options.verify) verify(region);
+  const auto verify_if_asked = [&] {
+    if (!options.verify) return;
+    begin_stage(options.clock, Stage::Verify);
+    verify(region);
+  };
+  verify_if_asked();
   for (const Pass pass : pipeline()) {
     if (!options.runs(pass)) continue;
+    begin_stage(options.clock, stage_of(pass));
     const PassStats stats = run_pass(pass, region, machine);
-    if (options.verify) verify(region);
+    verify_if_asked();
     if (options.after_pass != nullptr) options.after_pass(options.observer, pass, stats, region);
   }
 }
 
-CompileStats compile(Region& region, const isa::MachineDescription& machine, const CompileOptions& options,
-                     CompiledRegion& out) {
+CompileStats Compiler::compile(Region& region, const CompileOptions& options, CompiledRegion& out) {
   out.clear();
   CompileStats stats;
   stats.operations = static_cast<uint32_t>(region.code.insts.size());
-  optimize(region, machine, options);
+  optimize(region, machine_, options);
 
-  MachineCode code;
-  generate(region, machine, code);
+  begin_stage(options.clock, Stage::Select);
+  generate(region, machine_, code_);
 
-  Scheduler scheduler(machine);
-  Schedule plan;
   ScheduleOptions plan_options;
   if (options.runs(Pass::Reorder)) {
-    plan_options = preschedule_options(region, code, machine, options);
-    scheduler.run(code.ops, code.virtuals, virtual_reads(region, code), plan_options, plan);
-    stats.passing_loads = plan.passing_loads;
-    std::vector<MachOp> ordered;
-    ordered.reserve(code.ops.size());
-    for (const uint16_t at : plan.sequence) ordered.push_back(code.ops[at]);
-    code.ops = std::move(ordered);
+    plan_options = preschedule_options(region, code_, machine_, options);
+    virtual_reads(region, code_, reads_);
+    scheduler_.run(code_.ops, code_.virtuals, reads_, plan_options, plan_);
+    stats.passing_loads = plan_.passing_loads;
+    ordered_.clear();
+    for (const uint16_t at : plan_.sequence) {
+      ordered_.push_back(code_.ops[at]);
+      ordered_.back().cycle = static_cast<uint16_t>(std::min(plan_.cycle[at], 0xfffeu));
+      ordered_.back().latest = static_cast<uint16_t>(std::min(plan_.latest[at], 0xfffeu));
+    }
+    std::swap(code_.ops, ordered_);
   }
 
-  std::vector<ExitStub> stubs;
-  PointReads reads;
-  const AllocationStats allocation = allocate_registers(region, machine, code, stubs, reads);
+  begin_stage(options.clock, Stage::Registers);
+  const AllocationStats allocation = allocator_.run(region, machine_, code_, stubs_, reads_);
   stats.spilled = allocation.spilled;
   stats.moves = allocation.moves;
   stats.stub_moves = allocation.stub_moves;
 
   plan_options.faults_roll_back = region.faults_roll_back;
   plan_options.stack = region.stack;
+  plan_options.clock = options.clock;
   plan_options.pressure_limit = plan_options.alias_entries = 0;  // what passes what is decided
-  scheduler.run(code.ops, {}, reads, plan_options, plan);
-  stats.cycles = plan.cycles;
-  uint32_t next_stub = static_cast<uint32_t>(plan.molecules.size());
-  std::vector<Schedule> stub_plans;
-  for (ExitStub& stub : stubs) {
-    MachOp& exit = code.ops[stub.op];
-    close_stub(region, exit, stub);
-    exit.target_kind = Target::Local;
-    exit.target = next_stub;
-    scheduler.run(stub.ops, {}, {}, {}, stub_plans.emplace_back());
-    next_stub += static_cast<uint32_t>(stub_plans.back().molecules.size());
-  }
-  append(code.ops, plan, out);
+  scheduler_.run(code_.ops, {}, reads_, plan_options, plan_);
+  stats.cycles = plan_.cycles;
+
+  begin_stage(options.clock, Stage::Stubs);
+  out.atoms.reserve(2 * code_.ops.size());
+  out.guest.reserve(2 * code_.ops.size());
+  // A main path's branch names its stub by number until the stubs have their places.
+  std::vector<MachOp>& ops = ordered_;
+  const auto exit_of = [this](const ExitStub& stub) -> MachOp& { return code_.ops[stub.op]; };
+  for (size_t i = 0; i < stubs_.list.size(); ++i) exit_of(stubs_.list[i]).stub = static_cast<int32_t>(i);
+  append(code_.ops, plan_, out);
   out.main_molecules = static_cast<uint32_t>(out.molecules.size());
-  for (size_t i = 0; i < stubs.size(); ++i) append(stubs[i].ops, stub_plans[i], out);
-  add_link_stubs(scheduler, options.first_exit, out);
+  const size_t main_fixups = out.fixups.size();
+  stub_places_.clear();
+  for (const ExitStub& stub : stubs_.list) {
+    stub_places_.push_back(static_cast<uint32_t>(out.molecules.size()));
+    complete_stub(region, exit_of(stub), stubs_.moves(stub), ops);
+    scheduler_.pack_in_order(ops, plan_);
+    append(ops, plan_, out);
+  }
+  for (size_t i = 0; i < main_fixups; ++i) {
+    CompiledRegion::Fixup& fixup = out.fixups[i];
+    if (fixup.kind == Target::Local) fixup.target = stub_places_[static_cast<size_t>(fixup.target)];
+  }
+  add_link_stubs(scheduler_, options.first_exit, ops, plan_, out);
   stats.atoms = static_cast<uint32_t>(out.atoms.size());
   stats.molecules = static_cast<uint32_t>(out.molecules.size());
   return stats;
+}
+
+CompileStats compile(Region& region, const isa::MachineDescription& machine, const CompileOptions& options, CompiledRegion& out) {
+  return Compiler(machine).compile(region, options, out);
 }
 
 void compile_stub(std::vector<MachOp> ops, const isa::MachineDescription& machine, CompiledRegion& out) {

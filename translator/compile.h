@@ -6,8 +6,10 @@
 #include "isa-host/machine_description.h"
 #include "translator/machine_code.h"
 #include "translator/passes/passes.h"
+#include "translator/regalloc.h"
 #include "translator/region.h"
 #include "translator/schedule.h"
+#include "translator/stage.h"
 
 namespace chrysalis::translator {
 
@@ -16,6 +18,7 @@ struct CompiledRegion {
   struct Molecule {
     uint32_t first;  ///< index into atoms
     uint8_t count;
+    uint32_t cycle;  ///< when it is to issue if nothing misses, counted from the start of the region or stub
   };
   struct Fixup {
     uint32_t molecule;
@@ -72,6 +75,7 @@ struct CompileStats {
 struct CompileOptions {
   uint32_t first_exit = 0;  ///< number of the region's first exit
   PassMask passes = kUsualPasses;
+  StageClock* clock = nullptr;  ///< is told what compile() is at
   bool pass_stores = true;  ///< loads may pass stores that may overlap, where faults roll back and the machine has alias entries
 #if defined(CHRYSALIS_VERIFY_PASSES)
   bool verify = true;   ///< the verifier runs before and after every pass; a violation is a bug
@@ -88,11 +92,29 @@ struct CompileOptions {
 /// Register in which a link stub gives the number of its exit.
 inline constexpr Reg kExitNumber = 30;
 
-/// Compiles `region` for `machine`.
-///
-/// In:     a region that satisfies verify_region(); the passes change it.
-/// Out:    molecules that the machine accepts.
-/// Errors: none; see generate(), allocate_registers().
+/// Compiles one region after the other for a machine, and keeps its memory between them.
+class Compiler {
+ public:
+  explicit Compiler(const isa::MachineDescription& machine) : machine_(machine), scheduler_(machine) {}
+
+  /// In:     a region that satisfies verify_region(); the passes change it.
+  /// Out:    molecules that the machine accepts.
+  /// Errors: none; see generate(), RegisterAllocator.
+  CompileStats compile(Region& region, const CompileOptions& options, CompiledRegion& out);
+
+ private:
+  const isa::MachineDescription& machine_;
+  Scheduler scheduler_;
+  RegisterAllocator allocator_;
+  MachineCode code_;
+  std::vector<MachOp> ordered_;
+  Schedule plan_;
+  ExitStubs stubs_;
+  PointReads reads_;
+  std::vector<uint32_t> stub_places_;
+};
+
+/// The same for a single region.
 CompileStats compile(Region& region, const isa::MachineDescription& machine, const CompileOptions& options,
                      CompiledRegion& out);
 
@@ -101,7 +123,7 @@ CompileStats compile(Region& region, const isa::MachineDescription& machine, con
 /// Runs the passes of the pipeline that the options name.
 void optimize(Region& region, const isa::MachineDescription& machine, const CompileOptions& options);
 /// What the points read, over virtual registers: constants are delivered by the exits themselves.
-PointReads virtual_reads(const Region& region, const MachineCode& code);
+void virtual_reads(const Region& region, const MachineCode& code, PointReads& reads);
 /// How the first scheduling, over virtual registers, is done.
 ScheduleOptions preschedule_options(const Region& region, const MachineCode& code, const isa::MachineDescription& machine,
                                     const CompileOptions& options);

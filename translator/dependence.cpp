@@ -115,7 +115,7 @@ uint32_t DependenceGraph::new_node() {
 DependenceGraph::Track& DependenceGraph::track(uint32_t name) {
   if (name >= tracks_.size()) tracks_.resize(name + 64);
   Track& track = tracks_[name];
-  if (track.build != build_) track = {build_, 0, kNone};
+  if (track.build != build_) track = {build_, 0, kNone, kNone};
   return track;
 }
 
@@ -129,16 +129,29 @@ void DependenceGraph::read(uint32_t at, uint32_t name, bool at_end) {
   state.readers = static_cast<uint32_t>(readers_.size());
 }
 
+/// The same at the end of the molecule of a point. Points wait for each other, in order: what an earlier one has waited for, this one
+/// has, and who waits for this one waits for those.
+void DependenceGraph::read_at_point(uint32_t at, uint32_t name) {
+  Track& state = track(name);
+  if (state.writer == at) return;
+  if (state.point == kNone && state.writer != kNone) edge(state.writer, at, 0);
+  state.point = at;
+}
+
 void DependenceGraph::write(uint32_t at, uint32_t name) {
   Track& state = track(name);
+  if (state.point != kNone && name < kVirtualTrack) edge(state.point, at, 1);
   for (uint32_t i = state.readers; i != 0; i = readers_[i - 1].next) {
     const Reader& reader = readers_[i - 1];
     if (reader.op != at) edge(reader.op, at, reader.at_end ? 1 : 0);
   }
-  // Two writes of a register never share a molecule, even with a reader between them.
-  if (state.writer != kNone) edge(state.writer, at, 1);
+  // Two writes of a register never share a molecule, even with a reader between them, and the later one waits for an outstanding
+  // result (rule O3).
+  const bool is_register = name < kAliasTrack || name >= kVirtualTrack;
+  if (state.writer != kNone) edge(state.writer, at, is_register ? latency_of(state.writer) : 1);
   state.writer = at;
   state.readers = 0;
+  state.point = kNone;
 }
 
 void DependenceGraph::add_registers(uint32_t at) {
@@ -147,7 +160,7 @@ void DependenceGraph::add_registers(uint32_t at) {
   for (unsigned i = 0; i < regs.read_count; ++i) read(at, track_of(regs.reads[i]), false);
   for (unsigned i = 0; i < regs.write_count; ++i) write(at, track_of(regs.writes[i]));
   if (op.point >= 0) {
-    for (const Reg reg : points_->at(op.point)) read(at, track_of(reg), true);
+    for (const Reg reg : points_->at(op.point)) read_at_point(at, track_of(reg));
   } else if (row(at).has(isa::kCommit)) {  // without a map: a stub's
     for (Reg reg = 0; reg < isa::kShadowedInt; ++reg) read(at, reg, true);
   }
@@ -177,7 +190,8 @@ bool DependenceGraph::keeps_order(uint32_t at) const {
 bool DependenceGraph::keeps_faults_in_order(uint32_t at) {
   if (row(at).has(isa::kGuest)) {
     if (last_guest_ != kNone) edge(last_guest_, at, 1);
-    for (const uint16_t store : stores_since_guest_) edge(store, at, 0);
+    // If they shared its molecule, a fault would abandon them as well.
+    for (const uint16_t store : stores_since_guest_) edge(store, at, 1);
     stores_since_guest_.clear();
     last_guest_ = at;
     return true;
@@ -282,7 +296,8 @@ void DependenceGraph::add_barrier(uint32_t at) {
 
 void DependenceGraph::add_exit(uint32_t at) {
   if (!exits_.empty()) edge(exits_.back(), at, 1);
-  for (const uint16_t earlier : since_exit_) edge(earlier, at, 0);
+  // A return address is pushed by the branch unit, which the exit needs then.
+  for (const uint16_t earlier : since_exit_) edge(earlier, at, ops_[earlier].op == isa::Op::ReturnPush ? 1 : 0);
   since_exit_.clear();
   exits_.push_back(static_cast<uint16_t>(at));
   since_barrier_.push_back(static_cast<uint16_t>(at));
@@ -298,7 +313,8 @@ void DependenceGraph::add_control(uint32_t at) {
     since_barrier_.push_back(static_cast<uint16_t>(at));
   }
   if (self.has(isa::kBranch)) return add_exit(at);
-  if (self.has(isa::kStore | isa::kProbe | isa::kGuest) && !is_barrier(self)) since_exit_.push_back(static_cast<uint16_t>(at));
+  const bool stays_above = self.has(isa::kStore | isa::kProbe | isa::kGuest) || ops_[at].op == isa::Op::ReturnPush;
+  if (stays_above && !is_barrier(self)) since_exit_.push_back(static_cast<uint16_t>(at));
   // Nothing with an effect passes an exit before it; what has none may, if it cannot fail. A return address that is
   // pushed on another path would be harmless, but of no use.
   int32_t limit = kNoLimit;

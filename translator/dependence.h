@@ -99,6 +99,7 @@ class DependenceGraph {
     uint32_t build = 0;  ///< the other members count only for this build
     uint32_t readers = 0;
     uint32_t writer = kNone;
+    uint32_t point = kNone;  ///< the last one since `writer` whose map reads it
   };
   struct Access {
     uint16_t op;
@@ -122,6 +123,7 @@ class DependenceGraph {
 
   Track& track(uint32_t name);
   void read(uint32_t at, uint32_t name, bool at_end);
+  void read_at_point(uint32_t at, uint32_t name);
   void write(uint32_t at, uint32_t name);
   void add_registers(uint32_t at);
   void add_alias_entries(uint32_t at);

@@ -36,12 +36,14 @@ void GuestRegionBuilder::begin(uint32_t eip) {
   region_.eip = eip;
   region_.allocatable = allocatable_registers();
   region_.faults_roll_back = true;
+  region_.precise = commits_.before_faults;
   for (unsigned i = 0; i < kRegisters; ++i) {
     current_[i] = region_.code.new_value();
     region_.entry.push_back({current_[i], host_register(i)});
   }
   for (ValueId& other : others_) other = kNoValue;
-  count_ = 0;
+  count_ = committed_ = stores_ = 0;
+  if (commits_.record_rmaps) region_.rmaps.assign(current_, current_ + kRegisters);
   ended_ = false;
   skip_on_ = kNoValue;
 }
@@ -127,6 +129,36 @@ void GuestRegionBuilder::add_map(unsigned completed, bool likely, ValueId target
   region_.maps.back().likely = likely;
 }
 
+/// A commit before the instruction at `eip`, if it needs one.
+void GuestRegionBuilder::prepare(const ir::Code& lifted, uint32_t eip) {
+  unsigned stores = 0;
+  bool may_fault = false;
+  for (const ir::Inst& inst : lifted.insts) {
+    stores += inst.op == Op::Store;
+    may_fault |= (ir::effects(inst) & ir::kMayFault) != 0;
+  }
+  const bool full = stores != 0 && stores_ + stores > commits_.most_stores;
+  if (count_ != committed_ && (full || (commits_.before_faults && may_fault))) commit(eip);
+  stores_ += stores;
+}
+
+void GuestRegionBuilder::commit(uint32_t eip) {
+  ir::Inst inst;
+  inst.op = Op::Intrinsic;
+  inst.imm = static_cast<int64_t>(ir::IntrinsicId::Commit);
+  inst.src[0] = emit_const(count_ - committed_);
+  emit(inst);
+  add_map(count_, false);
+  region_.maps.back().eip = eip;
+  committed_ = count_;
+  stores_ = 0;
+}
+
+void GuestRegionBuilder::complete() {
+  ++count_;
+  if (commits_.record_rmaps) region_.rmaps.insert(region_.rmaps.end(), current_, current_ + kRegisters);
+}
+
 /// Any operation but exits and accesses to guest registers.
 void GuestRegionBuilder::copy(const ir::Inst& inst) {
   ir::Inst& out = emit(inst);
@@ -189,6 +221,8 @@ void GuestRegionBuilder::append_exit(const ir::Inst& inst, uint32_t eip, uint32_
 
 void GuestRegionBuilder::append(const ir::Code& lifted, uint32_t eip, uint32_t next_eip, Way way, uint32_t predicted) {
   CHRYSALIS_ASSERT(!ended_, eip);
+  // What is skipped is not known to be executed: no commit stands between.
+  if (skip_on_ == kNoValue) prepare(lifted, eip);
   names_.assign(lifted.next_value, kNoValue);
   wide_.assign(lifted.next_value, 0);
   for (const ir::Inst& inst : lifted.insts) {
@@ -204,11 +238,12 @@ void GuestRegionBuilder::append(const ir::Code& lifted, uint32_t eip, uint32_t n
     }
   }
   region_.next_eip = next_eip;
-  ++count_;
+  complete();
 }
 
 void GuestRegionBuilder::begin_skip(const ir::Code& branch, uint32_t eip) {
   CHRYSALIS_ASSERT(skip_on_ == kNoValue && !ended_, eip);
+  prepare(branch, eip);
   names_.assign(branch.next_value, kNoValue);
   wide_.assign(branch.next_value, 0);
   for (const ir::Inst& inst : branch.insts) {
@@ -222,7 +257,7 @@ void GuestRegionBuilder::begin_skip(const ir::Code& branch, uint32_t eip) {
     }
   }
   for (unsigned i = 0; i < kRegisters; ++i) before_skip_[i] = current_[i];
-  ++count_;
+  complete();
 }
 
 void GuestRegionBuilder::end_skip() {

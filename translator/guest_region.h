@@ -16,8 +16,16 @@ namespace chrysalis::translator {
 /// Cost: linear.
 class GuestRegionBuilder {
  public:
+  /// Where a region commits beside its exits.
+  struct Commits {
+    unsigned most_stores = ~0u;   ///< before an instruction that would be the reason for more guest stores without a commit
+    bool before_faults = false;   ///< before each instruction that may fault (Region::precise)
+    bool record_rmaps = false;    ///< for those who explain: Region::rmaps
+  };
+
   /// `context`: concealed address of the guest context, whose slots of 8 bytes have the order of ir::GuestReg.
-  GuestRegionBuilder(Region& region, uint64_t context) : region_(region), context_(context) {}
+  GuestRegionBuilder(Region& region, uint64_t context) : GuestRegionBuilder(region, context, Commits{}) {}
+  GuestRegionBuilder(Region& region, uint64_t context, const Commits& commits) : region_(region), context_(context), commits_(commits) {}
 
   /// How control goes on behind an instruction.
   enum class Way : uint8_t {
@@ -63,6 +71,9 @@ class GuestRegionBuilder {
   ir::ValueId emit_const(uint64_t value);
   void add_map(unsigned completed, bool likely, ir::ValueId target = ir::kNoValue);
   void copy(const ir::Inst& inst);
+  void prepare(const ir::Code& lifted, uint32_t eip);
+  void commit(uint32_t eip);
+  void complete();
   void append_exit(const ir::Inst& inst, uint32_t eip, uint32_t next_eip, Way way, uint32_t predicted);
 
   Region& region_;
@@ -71,7 +82,10 @@ class GuestRegionBuilder {
   ir::ValueId others_[static_cast<unsigned>(ir::GuestReg::kCount)] = {};
   std::vector<ir::ValueId> names_;  ///< of the lifted instruction's values, in the region
   std::vector<uint8_t> wide_;       ///< by the lifted instruction's values: bits above 31 may be set
+  const Commits commits_;
   unsigned count_ = 0;
+  unsigned committed_ = 0;          ///< instructions that the last commit completed
+  unsigned stores_ = 0;             ///< guest stores since
   bool ended_ = false;
   // If-conversion under way.
   ir::Cond skip_cond_ = ir::Cond::O;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "isa-host/codec.h"
+#include "isa-host/encoding.h"
 #include "translator/assert.h"
 
 namespace chrysalis::translator {
@@ -19,12 +20,8 @@ uint32_t words_of(const isa::Atom* atoms, unsigned count) {
   return words;
 }
 
-/// Bits of the displacement that the atom word has room for: the letters t of its pattern.
-unsigned displacement_bits(isa::Op op) {
-  unsigned bits = 0;
-  for (const char* c = isa::info(op).pattern; *c != 0; ++c) bits += *c == 't';
-  return bits;
-}
+/// Bits of the displacement that the atom word has room for.
+unsigned displacement_bits(isa::Op op) { return isa::encoding(op).width(isa::Field::Target); }
 
 bool reaches(isa::Op op, int64_t displacement) {
   const int64_t words = displacement / 4;
@@ -234,15 +231,23 @@ std::vector<CodeLayout::Extent> CodeLayout::extents() const {
 
 std::vector<uint32_t> CodeLayout::encode() const {
   std::vector<uint32_t> out;
+  out.reserve((end_ - base_) / 4);
   for_each_molecule([&](uint64_t at, const isa::Atom* atoms, unsigned count) {
+#if defined(__riscv)
+    (void)at;
+#else
+    // On the core, the scheduler is trusted.
     isa::Molecule molecule;
     molecule.address = at;
     molecule.count = static_cast<uint8_t>(count);
     for (unsigned i = 0; i < count; ++i) molecule.atoms[i] = atoms[i];
-    uint32_t words[isa::kMaxWords] = {};
-    const isa::CodecResult result = isa::encode(molecule, words);
+    const isa::CodecResult result = isa::check(molecule);
     CHRYSALIS_ASSERT(result.ok(), static_cast<long>(molecule.atoms[result.atom].op) * 100 + static_cast<long>(result.error));
-    out.insert(out.end(), words, words + molecule.bytes / 4);
+#endif
+    for (unsigned i = 0; i < count; ++i) out.push_back(isa::encode_atom(atoms[i], i + 1 == count));
+    for (unsigned i = 0; i < count; ++i) {
+      if (atoms[i].mode == isa::Mode::Long) out.push_back(static_cast<uint32_t>(atoms[i].imm));
+    }
   });
   return out;
 }

@@ -26,14 +26,6 @@ Op special_form(const Forms (&forms)[2], Op op) {
 
 }  // namespace
 
-bool may_overlap(const MachOp& a, const MachOp& b, ir::ValueId stack) {
-  if (a.base == kUnknownBase || b.base == kUnknownBase) return true;
-  if (a.base == b.base) return a.offset < b.offset + b.size && b.offset < a.offset + a.size;
-  if (a.base == kSpillSlots || b.base == kSpillSlots) return false;
-  if (stack == ir::kNoValue) return true;
-  return !((a.base == stack && b.base == ir::kNoValue) || (b.base == stack && a.base == ir::kNoValue));
-}
-
 bool can_protect(const MachOp& op) { return isa::info(op.op).has(isa::kProtect) || special_form(kLoads, op.op) != Op::Nop; }
 
 void protect(MachOp& load, unsigned entry) {

@@ -45,9 +45,12 @@ struct MachOp {
   Reg d = kNoReg, a = kNoReg, b = kNoReg, c = kNoReg, f = kNoReg;
   int32_t point = -1;   ///< index of the register map that holds here, or -1
   int32_t id = 0;           ///< place in the code as generated; operations inserted later have their neighbour's
+  int32_t stub = -1;        ///< of a side exit: number of the stub that it goes to in place of `target`, or -1
   int32_t hoist_limit = -1; ///< may execute before exits whose id is above this; kNeverHoist: before none
   ir::ValueId base = ir::kNoValue;  ///< of loads and stores: what the address is relative to
   uint8_t size = 0;                 ///< of loads and stores: bytes
+  uint16_t cycle = 0;               ///< when it issues by the first scheduling, and
+  uint16_t latest = 0xffff;         ///< when it has to at the latest for the last one to be on time
   int64_t offset = 0;               ///< of loads and stores: displacement from `base`
   int64_t imm = 0;
   int64_t target = 0;
@@ -137,7 +140,16 @@ inline OpRegs registers_of(const MachOp& op) {
 }
 
 /// False only if the two accesses, to the same address space, certainly touch different bytes. `stack`: Region::stack.
-bool may_overlap(const MachOp& a, const MachOp& b, ir::ValueId stack);
+inline bool may_overlap(const MachOp& a, const MachOp& b, ir::ValueId stack) {
+  if (a.base == kUnknownBase || b.base == kUnknownBase) return true;
+  if (a.base == b.base) {  // guest addresses wrap at 2^32
+    const auto ahead = static_cast<uint32_t>(b.offset - a.offset), behind = static_cast<uint32_t>(a.offset - b.offset);
+    return ahead < a.size || behind < b.size;
+  }
+  if (a.base == kSpillSlots || b.base == kSpillSlots) return false;
+  if (stack == ir::kNoValue) return true;
+  return !((a.base == stack && b.base == ir::kNoValue) || (b.base == stack && a.base == ir::kNoValue));
+}
 
 // The alias hardware. A load under protection records its bytes in an entry; a store that is checked raises an event if it
 // touches the bytes of an entry in its mask.

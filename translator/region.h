@@ -36,7 +36,8 @@ struct Region {
   struct Map {
     uint32_t first = 0, count = 0;  ///< bindings[first .. first+count)
     bool likely = false;            ///< control mostly leaves here: registers are assigned to suit this exit
-    uint16_t completed = 0;         ///< exits to guest addresses: guest instructions completed on the way there
+    uint16_t completed = 0;         ///< exits to guest addresses, commits with a guest PC: guest instructions completed on the way there
+    uint32_t eip = kNoAddress;      ///< commits within guest code: the guest PC that they leave; kNoAddress: GPC stays
   };
 
   ir::Code code;
@@ -50,10 +51,14 @@ struct Region {
   /// moved above stores that may overlap nor deleted under protection, and nothing passes their stores so. How a
   /// region becomes more conservative after an alias fault.
   std::vector<uint8_t> in_order;
+  std::vector<ir::ValueId> rmaps;  ///< see rmap(); empty unless asked for, and not kept up by passes
   /// Guest address of the entry, which GPC holds there; kNoAddress: not guest code. Guest registers in r0 to r7 hold 32 bits then, zero-extended,
   /// and the flags image in r9 no bits but its own.
   uint32_t eip = kNoAddress;
   uint32_t next_eip = kNoAddress; ///< guest address of what follows the last guest instruction in memory: where a call at the end returns to
+  /// Every instruction that may fault has a commit directly before it: nothing but the instruction itself is ever abandoned. What
+  /// machines without shadow registers and gated stores need.
+  bool precise = false;
   bool faults_roll_back = false;  ///< a fault abandons everything since the last commit, so that guest accesses
                                   ///< may change their order and pass exits; false in firmware
 
@@ -75,8 +80,30 @@ struct Region {
     stack = ir::kNoValue;
     in_order.clear();
     eip = next_eip = kNoAddress;
-    faults_roll_back = false;
+    precise = faults_roll_back = false;
+    rmaps.clear();
   }
+
+  /// Guest instructions that the commit of `point` completes: those that the last commit with a guest PC has not.
+  unsigned newly_completed(size_t point) const {
+    for (size_t i = point; i-- > 0;) {
+      if (maps[i].eip != kNoAddress) return maps[point].completed - unsigned{maps[i].completed};
+    }
+    return maps[point].completed;
+  }
+
+  /// Whether GPC holds `eip` all the way to the exits.
+  bool keeps_pc() const {
+    for (const Map& map : maps) {
+      if (map.eip != kNoAddress) return false;
+    }
+    return true;
+  }
+
+  /// Registers of a row of `rmaps`: EAX to EDI and the flags image.
+  static constexpr unsigned kTracked = 9;
+  /// RMAP: the values of the guest registers once `completed` guest instructions are complete.
+  std::span<const ir::ValueId> rmap(size_t completed) const { return {rmaps.data() + completed * kTracked, kTracked}; }
 };
 
 /// True when the operation is a point, that is, has a register map.

@@ -89,6 +89,7 @@ class Writer {
     if (region_.eip != Region::kNoAddress) words.add("@" + hex(region_.eip));
     if (region_.next_eip != Region::kNoAddress) words.add("next @" + hex(region_.next_eip));
     if (region_.faults_roll_back) words.add("faults_roll_back");
+    if (region_.precise) words.add("precise");
     text_ += "region" + (words.text().empty() ? "" : " " + words.text()) + "\n";
     if (region_.code.next_value != implied_values(region_)) line("values", number_of(region_.code.next_value));
     line("allocatable", register_list(region_.allocatable));
@@ -109,8 +110,11 @@ class Writer {
   void map(size_t point) {
     const Region::Map& map = region_.maps[point];
     text_ += " rmap{" + bindings(region_.map(point)) + "}";
-    if (map.completed != 0) text_ += " completed " + number_of(map.completed);
-    if (map.likely) text_ += map.completed != 0 ? ", likely" : " likely";
+    List words;
+    if (map.completed != 0) words.add("completed " + number_of(map.completed));
+    if (map.eip != Region::kNoAddress) words.add("pc @" + hex(map.eip));
+    if (map.likely) words.add("likely");
+    if (!words.text().empty()) text_ += " " + words.text();
   }
 
  public:
@@ -189,9 +193,10 @@ class Parser {
         return word.starts_with(prefix) && ir::parse_number(word.substr(prefix.size()), address) && address >= 0 && address < UINT32_MAX;
       };
       if (word == "faults_roll_back") at_->region.faults_roll_back = true;
+      else if (word == "precise") at_->region.precise = true;
       else if (reads("next @")) at_->region.next_eip = static_cast<uint32_t>(address);
       else if (reads("@")) at_->region.eip = static_cast<uint32_t>(address);
-      else fail(quoted(word) + " says nothing of a region; accepted are @ADDRESS, next @ADDRESS and faults_roll_back");
+      else fail(quoted(word) + " says nothing of a region; accepted are @ADDRESS, next @ADDRESS, faults_roll_back and precise");
     }
   }
 
@@ -308,7 +313,9 @@ class Parser {
       if (part == "likely") map.likely = true;
       else if (part.starts_with("completed ") && ir::parse_number(ir::trim(part.substr(10)), number) && number >= 0 && number <= UINT16_MAX)
         map.completed = static_cast<uint16_t>(number);
-      else fail(quoted(part) + " says nothing of an exit; accepted are 'completed N' and 'likely'");
+      else if (part.starts_with("pc @") && ir::parse_number(ir::trim(part.substr(4)), number) && number >= 0 && number < UINT32_MAX)
+        map.eip = static_cast<uint32_t>(number);
+      else fail(quoted(part) + " says nothing of an exit; accepted are 'completed N', 'pc @ADDRESS' and 'likely'");
     }
   }
 
@@ -374,7 +381,7 @@ bool same(const Region& a, const Region& b) {
     return out;
   };
   if (a.code.next_value != b.code.next_value || a.allocatable != b.allocatable || a.readable != b.readable || a.stack != b.stack ||
-      a.eip != b.eip || a.next_eip != b.next_eip || a.faults_roll_back != b.faults_roll_back || in_order(a) != in_order(b) ||
+      a.eip != b.eip || a.next_eip != b.next_eip || a.faults_roll_back != b.faults_roll_back || a.precise != b.precise || in_order(a) != in_order(b) ||
       !equal(a.entry, b.entry) || a.maps.size() != b.maps.size() || a.code.insts.size() != b.code.insts.size()) {
     return false;
   }
@@ -382,7 +389,7 @@ bool same(const Region& a, const Region& b) {
     if (!equal(a.code.insts[i], b.code.insts[i])) return false;
   }
   for (size_t i = 0; i < a.maps.size(); ++i) {
-    if (a.maps[i].likely != b.maps[i].likely || a.maps[i].completed != b.maps[i].completed || !equal(a.map(i), b.map(i))) return false;
+    if (a.maps[i].likely != b.maps[i].likely || a.maps[i].completed != b.maps[i].completed || a.maps[i].eip != b.maps[i].eip || !equal(a.map(i), b.map(i))) return false;
   }
   return true;
 }

@@ -11,7 +11,7 @@
 //
 // Lines of the head (all but the first in any order, and absent where there is nothing to say):
 //
-//   region [@EIP] [, next @NEXT_EIP] [, faults_roll_back]
+//   region [@EIP] [, next @NEXT_EIP] [, faults_roll_back] [, precise]
 //     values N          Region::code.next_value, unless it is one more than the highest value named
 //     allocatable REGS  numbers and ranges
 //     readable REGS
@@ -20,8 +20,8 @@
 //     entry REG=VALUE, ...
 //
 // Then operations (translator/ir/text.h), and "guest N" where the guest instruction changes; without one, it is 0. A point's
-// operation is followed by its map: rmap{REG=VALUE, ...}, and if they are not 0 and false, "completed N" and "likely", with a
-// comma between them. An operation without rmap has no map, which the verifier objects to if it is a point.
+// operation is followed by its map: rmap{REG=VALUE, ...}, and if there is something to say, "completed N", "pc @ADDRESS" (of commits)
+// and "likely", with commas between them. An operation without rmap has no map, which the verifier objects to if it is a point.
 //
 // Registers are r0 to r62; eax to edi, eip and flags are other names of r0 to r9, which regions of guest code are written
 // with. A semicolon begins a comment. A text may hold several regions.

@@ -22,13 +22,71 @@ void Scheduler::run(std::span<MachOp> ops, std::span<const VirtualRegister> virt
   dependences.passing = options.alias_entries > 0;
   dependences.stack = options.stack;
   dependences.in_order = options.in_order;
+  begin_stage(options.clock, Stage::Dependence);
   graph_.build(ops, points, machine_, dependences);
+  begin_stage(options.clock, Stage::Schedule);
   measure_heights();
   rank_operations();
   if (counts_registers()) count_uses();
   reset(out);
   issue_all(out);
+  for (uint32_t at = 0; at < graph_.operations(); ++at) out.latest[at] = out.cycles - 1 - std::min(height_[at], out.cycles - 1);
   apply_passes();
+}
+
+void Scheduler::pack_in_order(std::span<const MachOp> ops, Schedule& out) {
+  const uint32_t count = static_cast<uint32_t>(ops.size());
+  out.sequence.clear();
+  out.order.clear();
+  out.molecules.clear();
+  out.latest.clear();
+  out.cycle.assign(count, 0);
+  out.passing_loads = 0;
+  uint32_t cycle = 0, outstanding_until = 0;
+  uint64_t written[2] = {}, outstanding[2] = {};  // by the molecule at hand; by loads
+  const auto close = [&] {
+    out.molecules.push_back(static_cast<uint32_t>(out.order.size()));
+    packer_.for_each([&out](uint32_t at) { out.order.push_back(static_cast<uint16_t>(at)); });
+    packer_.clear();
+    written[0] = written[1] = 0;
+    ++cycle;
+  };
+  packer_.clear();
+  for (uint32_t at = 0; at < count; ++at) {
+    const MachOp& op = ops[at];
+    const isa::AtomInfo& row = isa::info(op.op);
+    const unsigned literals = op.mode == isa::Mode::Long ? 1 : 0;
+    const OpRegs regs = registers_of(op);
+    bool waits = false;
+    const auto look_at = [&](Reg reg) {
+      if (written[reg >> 6] >> (reg & 63) & 1) waits = true;
+      if ((outstanding[reg >> 6] >> (reg & 63) & 1) && outstanding_until > cycle) waits = true;
+    };
+    for (unsigned i = 0; i < regs.read_count; ++i) look_at(regs.reads[i]);
+    for (unsigned i = 0; i < regs.write_count; ++i) look_at(regs.writes[i]);
+    if (waits) {
+      if (!packer_.empty()) close();
+      for (unsigned i = 0; i < regs.read_count; ++i) {
+        if (outstanding[regs.reads[i] >> 6] >> (regs.reads[i] & 63) & 1) cycle = std::max(cycle, outstanding_until);
+      }
+    }
+    if (!packer_.add(at, row, literals)) {
+      close();
+      const bool fits = packer_.add(at, row, literals);
+      CHRYSALIS_ASSERT(fits, at);
+    }
+    const unsigned latency = machine_.latency[static_cast<unsigned>(row.latency)];
+    for (unsigned i = 0; i < regs.write_count; ++i) {
+      written[regs.writes[i] >> 6] |= uint64_t{1} << (regs.writes[i] & 63);
+      if (latency <= 1) continue;
+      outstanding[regs.writes[i] >> 6] |= uint64_t{1} << (regs.writes[i] & 63);
+      outstanding_until = std::max(outstanding_until, cycle + latency);
+    }
+    out.sequence.push_back(static_cast<uint16_t>(at));
+    out.cycle[at] = cycle;
+  }
+  close();
+  out.cycles = cycle;
 }
 
 // -- priorities --------------------------------------------------------------------------------------------------
@@ -91,6 +149,7 @@ void Scheduler::reset(Schedule& out) {
   out.order.clear();
   out.molecules.clear();
   out.cycle.assign(count, 0);
+  out.latest.resize(count);
   out.cycles = out.passing_loads = 0;
   for (const uint16_t node : graph_.topological()) {
     if (predecessors_[node] != 0) continue;
@@ -158,6 +217,8 @@ bool Scheduler::try_issue(uint32_t at, uint32_t cycle) {
   const DependenceGraph::Passable* passable = graph_.passable(at);
   Passing passing{};
   bool passes = false;
+  // A load that has its entry already may not take it from stores that still have to check it for another.
+  if (row.has(isa::kProtect) && !is_free(op.alias)) return false;
   if (passable != nullptr) {
     passes = (pending(*passable, 0) | pending(*passable, 1)) != 0;
     if (passes && (!may_pass(at, *passable, passing) || !packer_.has_words(1, literals + passing.literals))) return false;
@@ -234,10 +295,8 @@ void Scheduler::close_molecule(uint32_t cycle, Schedule& out) {
 /// Whether the load can pass the stores that are still to come. An entry can be filled anew once every store that checks
 /// it lies in an earlier molecule: within a molecule loads act first.
 bool Scheduler::may_pass(uint32_t at, const DependenceGraph::Passable& passable, Passing& out) const {
-  const auto is_free = [this](unsigned entry) { return (pending(watched_[entry], 0) | pending(watched_[entry], 1)) == 0; };
   if (isa::info(ops_[at].op).has(isa::kProtect)) {
     out.entry = ops_[at].alias;
-    if (!is_free(out.entry)) return false;
   } else {
     out.entry = options_.first_alias_entry;
     while (out.entry < options_.alias_entries && !is_free(out.entry)) ++out.entry;
@@ -278,8 +337,7 @@ void Scheduler::apply_passes() {
 // -- registers ---------------------------------------------------------------------------------------------------------
 
 template <class Visit>
-void Scheduler::for_each_read(const MachOp& op, Visit visit) const {
-  const OpRegs regs = registers_of(op);
+void Scheduler::for_each_read(const MachOp& op, const OpRegs& regs, Visit visit) const {
   for (unsigned i = 0; i < regs.read_count; ++i) {
     if (is_virtual(regs.reads[i])) visit(regs.reads[i] - uint32_t{kFirstVirtual});
   }
@@ -294,8 +352,8 @@ void Scheduler::count_uses() {
   alive_at_entry_.assign(virtuals_.size(), 1);
   live_ = live_flags_ = 0;
   for (const MachOp& op : ops_) {
-    for_each_read(op, [this](uint32_t v) { ++uses_[v]; });
     const OpRegs regs = registers_of(op);
+    for_each_read(op, regs, [this](uint32_t v) { ++uses_[v]; });
     for (unsigned i = 0; i < regs.write_count; ++i) {
       if (is_virtual(regs.writes[i])) alive_at_entry_[regs.writes[i] - kFirstVirtual] = 0;
     }
@@ -310,10 +368,10 @@ void Scheduler::count_uses() {
 bool Scheduler::exceeds_registers(const MachOp& op) const {
   if (live_ < options_.pressure_limit && live_flags_ < options_.flags_limit) return false;
   int change = 0, flags_change = 0;
-  for_each_read(op, [&](uint32_t v) {
+  const OpRegs regs = registers_of(op);
+  for_each_read(op, regs, [&](uint32_t v) {
     if (uses_left_[v] == 1 && alive_[v]) --(virtuals_[v].flags_class ? flags_change : change);
   });
-  const OpRegs regs = registers_of(op);
   for (unsigned i = 0; i < regs.write_count; ++i) {
     if (!is_virtual(regs.writes[i]) || alive_[regs.writes[i] - kFirstVirtual]) continue;
     ++(virtuals_[regs.writes[i] - kFirstVirtual].flags_class ? flags_change : change);
@@ -322,12 +380,12 @@ bool Scheduler::exceeds_registers(const MachOp& op) const {
 }
 
 void Scheduler::count_registers(const MachOp& op) {
-  for_each_read(op, [this](uint32_t v) {
+  const OpRegs regs = registers_of(op);
+  for_each_read(op, regs, [this](uint32_t v) {
     if (uses_left_[v] == 0 || --uses_left_[v] != 0 || !alive_[v]) return;
     alive_[v] = 0;
     --(virtuals_[v].flags_class ? live_flags_ : live_);
   });
-  const OpRegs regs = registers_of(op);
   for (unsigned i = 0; i < regs.write_count; ++i) {
     if (!is_virtual(regs.writes[i])) continue;
     const uint32_t v = regs.writes[i] - uint32_t{kFirstVirtual};

@@ -11,6 +11,7 @@
 #include "translator/dependence.h"
 #include "translator/machine_code.h"
 #include "translator/packer.h"
+#include "translator/stage.h"
 
 namespace chrysalis::translator {
 
@@ -22,6 +23,7 @@ struct ScheduleOptions {
   /// Alias entries from first_alias_entry to alias_entries - 1 serve loads that pass stores. None: no load passes a store.
   unsigned first_alias_entry = 0, alias_entries = 0;
   std::span<const uint8_t> in_order; ///< Region::in_order
+  StageClock* clock = nullptr;       ///< hears of Dependence and Schedule
 };
 
 struct Schedule {
@@ -29,6 +31,7 @@ struct Schedule {
   std::vector<uint16_t> order;      ///< operations in issue order; within a molecule, in slot order
   std::vector<uint32_t> molecules;  ///< index into `order` of each molecule's first operation
   std::vector<uint32_t> cycle;      ///< by operation: when it issues, if nothing misses
+  std::vector<uint32_t> latest;     ///< by operation: when it has to if the last one is to be on time
   uint32_t cycles = 0;              ///< until the last molecule issues, if nothing misses
   uint32_t passing_loads = 0;       ///< loads that passed a store
 };
@@ -47,6 +50,10 @@ class Scheduler {
   /// Ties:   program order; nothing depends on addresses or hashes.
   void run(std::span<MachOp> ops, std::span<const VirtualRegister> virtuals, const PointReads& points,
            const ScheduleOptions& options, Schedule& out);
+
+  /// Packs an exit's stub: moves, loads, and the commit and branch that leave. In program order, an atom goes into the molecule at
+  /// hand unless it needs what was made there, or finds no slot. Half as good as run() at worst, for a tenth of its cost.
+  void pack_in_order(std::span<const MachOp> ops, Schedule& out);
 
   const DependenceGraph& graph() const { return graph_; }
 
@@ -72,6 +79,8 @@ class Scheduler {
   bool may_pass(uint32_t at, const DependenceGraph::Passable& passable, Passing& out) const;
   void pass(uint32_t at, const DependenceGraph::Passable& passable, const Passing& passing);
   void apply_passes();
+  /// Whether no store has yet to check `entry`.
+  bool is_free(unsigned entry) const { return (pending(watched_[entry], 0) | pending(watched_[entry], 1)) == 0; }
   uint64_t pending(const DependenceGraph::Passable& range, unsigned half) const {
     const size_t word = range.word + size_t{half};
     return word < pending_stores_.size() ? pending_stores_[word] & range.stores[half] : 0;
@@ -80,7 +89,7 @@ class Scheduler {
   void count_uses();
   bool exceeds_registers(const MachOp& op) const;
   void count_registers(const MachOp& op);
-  template <class Visit> void for_each_read(const MachOp& op, Visit visit) const;
+  template <class Visit> void for_each_read(const MachOp& op, const OpRegs& regs, Visit visit) const;
   bool counts_registers() const { return options_.pressure_limit != 0; }
 
   const isa::MachineDescription& machine_;

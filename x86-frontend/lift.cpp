@@ -172,8 +172,9 @@ void lift_instruction(Lifter& l) {
 
 }  // namespace
 
-LiftStatus lift(const DecodedInst& d, uint32_t eip, const LiftOptions& options, ir::Code& out) {
-  Lifter lifter(d, eip, options, out);
+LiftStatus lift(const DecodedInst& d, uint32_t eip, const LiftOptions& options, ir::Code& out, uint16_t* reloaded) {
+  if (reloaded != nullptr) *reloaded = 0;
+  Lifter lifter(d, eip, options, out, reloaded);
   lift_instruction(lifter);
   return lifter.status();
 }

@@ -28,6 +28,10 @@ struct LiftOptions {
 
 /// Appends the IR of the instruction `d` at `eip` to `out`.
 ///
+/// Reload: with `reloaded`, immediates and displacements that are plain operands are loaded from the instruction's bytes in
+///         guest memory when it executes, so that code in which only they change need not be lifted again. It receives
+///         which bytes those are: bit n for byte n. Distances of jumps, and what shapes the instruction (ENTER's level,
+///         a divisor of AAM), stay compiled in.
 /// In:     a valid instruction of 32-bit protected mode, as decode() delivers it.
 /// Out:    operations in program order. Guest registers are read by GetReg where needed and written by SetReg; per
 ///         instruction, no SetReg comes before an operation that may fault, so whatever faults leaves the registers as
@@ -47,6 +51,6 @@ struct LiftOptions {
 /// Level:  user mode: CPL 3, IOPL 0. Privileged instructions are #GP(0).
 /// Cost:   linear in what is appended; at most 250 operations (ENTER with 31 levels), 3.6 on average.
 /// Source: SDM Vol. 2; undefined flags as docs/host-isa.md, FlagPolicy::Documented, and x86-frontend/undefined_flags.h.
-LiftStatus lift(const DecodedInst& d, uint32_t eip, const LiftOptions& options, ir::Code& out);
+LiftStatus lift(const DecodedInst& d, uint32_t eip, const LiftOptions& options, ir::Code& out, uint16_t* reloaded = nullptr);
 
 }  // namespace chrysalis::x86

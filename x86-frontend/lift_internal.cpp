@@ -118,6 +118,37 @@ V Lifter::push(V esp, unsigned width, V value) {
 
 // -- operands --------------------------------------------------------------------------------------------
 
+/// Bytes of an immediate that ends the instruction; 0 for one that the opcode implies (`shl eax, 1`), or ENTER's two.
+unsigned Lifter::immediate_bytes(unsigned i) const {
+  const Operand& o = d.operands[i];
+  const bool implied = d.opcode_map == 0 && (d.opcode & 0xfe) == 0xd0;
+  const bool only = i + 1u == d.operand_count && (i == 0 || d.operands[i - 1].kind != OperandKind::Immediate);
+  return o.kind == OperandKind::Immediate && !implied && only ? o.width / 8u : 0;
+}
+
+/// Bytes of the displacement with 32-bit addresses; it comes right before the immediate.
+unsigned Lifter::displacement_bytes() const {
+  if (address_width() != 32) return 0;
+  if (!d.has_modrm) return 4;  // MOV between AL or EAX and an offset
+  switch (d.modrm_mod()) {
+    case 0: {
+      // [disp32], or [index * scale + disp32]: no base. SDM Vol. 2, tables 2-2 and 2-3.
+      for (const Operand& o : d.operands) {
+        if (o.kind == OperandKind::Memory) return o.base == kNoRegister ? 4 : 0;
+      }
+      return 0;
+    }
+    case 1: return 1;
+    default: return 4;
+  }
+}
+
+/// What the instruction's bytes hold when it executes.
+V Lifter::reload(unsigned offset, unsigned bytes, bool is_signed) {
+  *reloaded_ = static_cast<uint16_t>(*reloaded_ | ((1u << bytes) - 1) << offset);
+  return op(is_signed ? Op::LoadS : Op::Load, 8 * bytes, constant(eip_ + offset));
+}
+
 Place Lifter::effective_address(unsigned i, V extra, int64_t esp_bias) {
   const Operand& m = d.operands[i];
   int64_t displacement = m.disp;
@@ -128,6 +159,14 @@ Place Lifter::effective_address(unsigned i, V extra, int64_t esp_bias) {
   }
   if (m.index != kNoRegister) index = get(ir::gpr(m.index));
   const unsigned scale = m.scale == 8 ? 3 : m.scale >> 1;
+  if (const unsigned bytes = reloaded_ == nullptr ? 0 : displacement_bytes(); bytes != 0) {
+    const unsigned behind = d.operand_count > i + 1 ? immediate_bytes(d.operand_count - 1u) : 0;
+    const V reloaded = reload(d.length - behind - bytes, bytes, true);
+    if (index != kNone) base = lea(32, base, index, scale, 0);
+    base = base == kNone ? op(Op::Zext, 32, reloaded) : lea(32, base, reloaded, 0, displacement - m.disp);
+    if (extra != kNone) base = lea(32, base, extra, 0, 0);
+    return {base, 0};
+  }
   if (address_width() == 16) {
     if (base == kNone && index == kNone) {
       base = constant(displacement & 0xffff);
@@ -164,7 +203,9 @@ V Lifter::read(unsigned i) {
   switch (o.kind) {
     case OperandKind::Register: return get_gpr(o.reg, o.width);
     case OperandKind::Memory: return load(place(i, Access::Read), o.width);
-    default: return constant(o.imm);
+    default:
+      if (const unsigned bytes = reloaded_ == nullptr ? 0 : immediate_bytes(i); bytes != 0) return reload(d.length - bytes, bytes, o.imm_signed);
+      return constant(o.imm);
   }
 }
 
@@ -178,7 +219,7 @@ V Lifter::read_zext(unsigned i) {
 V Lifter::read_sext(unsigned i) {
   const Operand& o = d.operands[i];
   switch (o.kind) {
-    case OperandKind::Immediate: return constant(o.imm);
+    case OperandKind::Immediate: return read(i);
     case OperandKind::Memory: {
       const V v = load(place(i, Access::Read), o.width);
       out_.insts.back().op = Op::LoadS;

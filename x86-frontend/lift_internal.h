@@ -38,8 +38,8 @@ struct Place {
 /// bits of the operand's width, `read_zext` and `read_sext` all 64.
 class Lifter {
  public:
-  Lifter(const DecodedInst& instruction, uint32_t eip, const LiftOptions& options, ir::Code& out)
-      : d(instruction), eip_(eip), options_(options), out_(out) {}
+  Lifter(const DecodedInst& instruction, uint32_t eip, const LiftOptions& options, ir::Code& out, uint16_t* reloaded)
+      : d(instruction), eip_(eip), options_(options), out_(out), reloaded_(reloaded) {}
 
   const DecodedInst& d;
 
@@ -145,10 +145,14 @@ class Lifter {
  private:
   ValueFlags emit(Op op, unsigned width, bool value, bool flags, V a, V b, V c, V e);
   ir::Inst& append(Op op, unsigned width);
+  unsigned immediate_bytes(unsigned i) const;
+  unsigned displacement_bytes() const;
+  V reload(unsigned offset, unsigned bytes, bool is_signed);
 
   uint32_t eip_;
   const LiftOptions& options_;
   ir::Code& out_;
+  uint16_t* const reloaded_;  ///< null: immediates and displacements are constants
   LiftStatus status_ = LiftStatus::Continues;
 };
 

@@ -88,7 +88,7 @@ class Builder {
     lift(program_, superblock, region_);
     for (const uint32_t target : superblock.targets) want(target);
     translator::CompiledRegion compiled;
-    const translator::CompileStats stats = translator::compile(region_, machine_, options_.compile, compiled);
+    const translator::CompileStats stats = compiler_.compile(region_, options_.compile, compiled);
     for (const uint32_t block : superblock.blocks) image_.statistics.riscv_instructions += program_.blocks[block].count;
     ++image_.statistics.regions;
     image_.statistics.molecules += stats.molecules;
@@ -193,6 +193,7 @@ class Builder {
 
   const ElfFile& elf_;
   const isa::MachineDescription& machine_;
+  translator::Compiler compiler_{machine_};
   const BuildOptions& options_;
   Program program_;
   translator::Region region_;

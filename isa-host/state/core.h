@@ -84,7 +84,9 @@ class Core {
     alias.clear();
     tlb.flush(false);
     jtb.clear();
+    jtb.reset_counts();
     returns.clear();
+    returns.reset_counts();
     event = Event{};
     stopped = false;
     fp_changed = true;

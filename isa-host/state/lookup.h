@@ -18,10 +18,13 @@ class Jtb {
   explicit Jtb(unsigned entries = 0) : entries_(entries) {}
 
   /// Host address, or 0.
-  uint64_t find(uint32_t guest) const {
+  uint64_t find(uint32_t guest) {
+    ++lookups_;
     if (entries_ == 0) return 0;
     const Entry& entry = entry_[index(guest)];
-    return entry.host != 0 && entry.guest == guest ? entry.host : 0;
+    if (entry.host == 0 || entry.guest != guest) return 0;
+    ++hits_;
+    return entry.host;
   }
   void write(uint32_t guest, uint64_t host) {
     if (entries_ != 0) entry_[index(guest)] = {host, guest};
@@ -30,6 +33,11 @@ class Jtb {
     for (unsigned i = 0; i < entries_; ++i) entry_[i] = {};
   }
   unsigned entries() const { return entries_; }
+
+  // Statistics.
+  uint64_t lookups() const { return lookups_; }
+  uint64_t hits() const { return hits_; }
+  void reset_counts() { lookups_ = hits_ = 0; }
 
  private:
   struct Entry {
@@ -40,6 +48,7 @@ class Jtb {
   unsigned index(uint32_t guest) const { return (guest ^ guest >> 12) & (entries_ - 1); }
 
   unsigned entries_;  // a power of two
+  uint64_t lookups_ = 0, hits_ = 0;
   Entry entry_[kMaxJtb];
 };
 
@@ -56,15 +65,23 @@ class ReturnStack {
   }
   /// Pops; returns the host address if the guest address is the expected one, else 0.
   uint64_t pop(uint32_t guest) {
+    ++pops_;
     if (depth_ == 0) return 0;
     const Pair pair = pair_[top_];
     top_ = (top_ + entries_ - 1) % entries_;
     --depth_;
-    return pair.guest == guest ? pair.host : 0;
+    if (pair.guest != guest) return 0;
+    ++hits_;
+    return pair.host;
   }
   void clear() { depth_ = 0; }
   unsigned depth() const { return depth_; }
   unsigned entries() const { return entries_; }
+
+  // Statistics.
+  uint64_t pops() const { return pops_; }
+  uint64_t hits() const { return hits_; }
+  void reset_counts() { pops_ = hits_ = 0; }
 
  private:
   struct Pair {
@@ -74,6 +91,7 @@ class ReturnStack {
 
   unsigned entries_;
   unsigned top_ = 0, depth_ = 0;
+  uint64_t pops_ = 0, hits_ = 0;
   Pair pair_[kMaxReturnStack];
 };
 

@@ -44,7 +44,12 @@ class GuestMemory {
 
   // -- What the next reply tells the monitor ----------------------------------------------------
   /// From now on, until it is freed, the frame may hold code: changes to it are worth a note.
-  void note_executable(Frame frame) { may_hold_code_[frame] = true; }
+  /// From now on changes of the frame are reported. The firmware may remember what it held when it was executable before.
+  void note_executable(Frame frame) {
+    if (may_hold_code_[frame]) return;
+    may_hold_code_[frame] = true;
+    note_changed(frame);
+  }
   void note_changed(Frame frame);
   void note_flush() { flush_ = true; }
   /// Writes the reply bits and page list and starts a new account.

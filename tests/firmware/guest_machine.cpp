@@ -95,6 +95,7 @@ class CoreMachine final : public Memory, isa::PlatformPort {
       const auto* text = reinterpret_cast<const char*>(memory_.ram(m.argument[0], m.argument[1]));
       throw std::runtime_error("firmware: " + (text == nullptr ? "?" : std::string(text, m.argument[1])));
     }
+    if (service == fw::Service::Notice) return {};  // may come from the event handler
     // Ordinary code must not have the event handler's spill slots, however it has got here.
     if (executor_.core().r[translator::kSpillBase] != image_.symbol("fw_spill_slots")) throw std::runtime_error("r31 is not the spill slots'");
     platform_(service);

@@ -39,14 +39,22 @@ TEST(Lockstep, TimingPrograms) {
   EXPECT_GT(programs, 100u);
 }
 
-struct Recorder final : Observer {
-  std::vector<RetireRecord> retired;
+struct Collector final : Observer {
+  struct Step : RetireRecord {
+    uint64_t address, cycle;
+    isa::Cause event;
+  };
+  std::vector<Step> retired;
   std::vector<CommitRecord> committed;
   std::vector<isa::GatedStore> released;
-  void retire(const RetireRecord& record) override { retired.push_back(record); }
-  void commit(const CommitRecord& record) override {
-    committed.push_back(record);
-    released.insert(released.end(), record.stores, record.stores + record.store_count);
+  bool wants_records() const override { return true; }
+  void observe(const Observation& o) override {
+    retired.push_back({*o.record, o.address, o.issued, o.event});
+    if (!o.record->committed) return;
+    EXPECT_TRUE(o.commits);
+    EXPECT_EQ(o.instructions, 5u);
+    committed.push_back(o.record->commit);
+    released.insert(released.end(), o.record->commit.stores, o.record->commit.stores + o.record->commit.store_count);
   }
 };
 
@@ -75,12 +83,11 @@ TEST(Lockstep, RecordsHoldWhatHappened) {
   Platform platform(program.machine, kGuestRam);
   ASSERT_TRUE(platform.load(kConcealedBase, program.code.bytes.data(), program.code.bytes.size()));
   platform.set_service([](uint32_t, uint64_t) { return isa::PlatformResult{true, false, 0}; });
-  Recorder seen;
+  Collector seen;
   platform.observe(&seen);
   platform.run(10'000);
   platform.observe(nullptr);
   ASSERT_EQ(seen.committed.size(), 1u);
-  EXPECT_EQ(seen.committed[0].guest_instructions, 5u);
   EXPECT_EQ(seen.committed[0].total_instructions, 5u);
   ASSERT_EQ(seen.released.size(), 1u);
   EXPECT_EQ(seen.released[0].address, 0x1004u);
@@ -89,13 +96,13 @@ TEST(Lockstep, RecordsHoldWhatHappened) {
   EXPECT_EQ(seen.committed[0].digest, digest_of(*platform.core().shadow));
   // Newest last: the platform atom, the event, the load, the commit, the store.
   ASSERT_GE(seen.retired.size(), 11u);
-  const RetireRecord* const last = &seen.retired.back();
+  const Collector::Step* const last = &seen.retired.back();
   EXPECT_EQ(last->address, program.symbol("end"));
   EXPECT_EQ(last[-1].address, program.symbol("miss"));
-  EXPECT_EQ(last[-1].event.cause, isa::Cause::TlbMiss);
-  EXPECT_EQ(last[-1].event.address, 0x2000u);
+  EXPECT_EQ(last[-1].event, isa::Cause::TlbMiss);
+  EXPECT_EQ(last[-1].event_address, 0x2000u);
   EXPECT_EQ(last[-1].write_count + last[-1].access_count, 0u);
-  EXPECT_EQ(last[-2].event.cause, isa::Cause::None);
+  EXPECT_EQ(last[-2].event, isa::Cause::None);
   ASSERT_EQ(last[-2].write_count, 1u);
   EXPECT_EQ(last[-2].writes[0].reg, 4);
   EXPECT_EQ(last[-2].writes[0].value.low, 0x1234u);

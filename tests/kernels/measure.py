@@ -118,6 +118,20 @@ def print_table(runs):
                                 show(mean(run.translated_ipc for run in chosen), 4), '', '', '', '').rstrip())
 
 
+def print_cost(runs):
+    """What translating cost on the core, by gear and stage, in host cycles for each translated x86 instruction."""
+    stages = {name.split('.')[2]: None for run in runs for name in run.figures if name.startswith('translator.') and name.endswith('.cycles')}
+    sums = {(gear, stage): sum(run.figures.get(f'translator.gear{gear}.{stage}.cycles', 0) for run in runs) for gear in GEARS for stage in stages}
+    counts = {gear: sum(run.figures.get(f'translator.gear{gear}.instructions', 0) for run in runs) for gear in GEARS}
+    gears = [gear for gear in GEARS if counts[gear]]
+    print('\n| stage | ' + ' | '.join(f'gear {gear}' for gear in gears) + ' |\n| --- |' + ' ---: |' * len(gears))
+    for stage in stages:
+        if any(sums[gear, stage] for gear in gears):
+            print(f'| {stage} | ' + ' | '.join(f'{sums[gear, stage] / counts[gear]:.0f}' for gear in gears) + ' |')
+    print('| all | ' + ' | '.join(f'{sum(sums[gear, stage] for stage in stages) / counts[gear]:.0f}' for gear in gears) + ' |')
+    print('| x86 instructions translated | ' + ' | '.join(str(counts[gear]) for gear in gears) + ' |')
+
+
 def calibrate(arguments, comments, names):
     """The cost of a round: the difference between two long runs, so that starting and ending do not count."""
     arguments.options = '--firmware hosted --fidelity functional'
@@ -141,6 +155,7 @@ def main():
     parser.add_argument('--options', default='', help='further options of chrysalis run')
     parser.add_argument('--jobs', type=int, default=1)
     parser.add_argument('--json', metavar='FILE', help='also write all statistics of all runs')
+    parser.add_argument('--cost', action='store_true', help='also the cost of translating by gear and stage')
     parser.add_argument('--calibrate', action='store_true')
     arguments = parser.parse_args()
     arguments.chrysalis, arguments.kernels = os.path.abspath(arguments.chrysalis), os.path.abspath(arguments.kernels)
@@ -160,6 +175,8 @@ def main():
                         for level in levels for name in names]
                 runs = [job.result() for job in jobs]
                 print_table(runs)
+                if arguments.cost:
+                    print_cost(runs)
                 failures += sum(bool(run.problem) for run in runs)
                 everything += [{'kernel': run.program, 'machine': machine, 'millions': millions, 'options': arguments.options,
                                 'statistics': run.figures} for run in runs]

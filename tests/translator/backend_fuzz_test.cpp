@@ -10,6 +10,7 @@
 #include "tests/translator/legality.h"
 #include "tests/translator/machines.h"
 #include "tests/translator/random_region.h"
+#include "translator/check/check.h"
 #include "translator/compile.h"
 #include "translator/layout.h"
 #include "translator/regalloc.h"
@@ -83,6 +84,9 @@ class Fuzz {
   void attempt(const translator::CompileOptions& options, translator::Region region) {
     translator::CompiledRegion compiled;
     stats = translator::compile(region, machine_, options, compiled);
+    const auto findings = translator::checking::check(region, machine_, compiled);
+    ASSERT_TRUE(findings.empty()) << "seed " << seed_ << "\n" << translator::checking::report(findings, compiled)
+                                  << translator::region_text(region) << translator::checking::listing(compiled);
     const ir::Op last = region.code.insts.back().op;
     const bool calls = last == ir::Op::Call || last == ir::Op::CallInd;
     translator::CodeLayout layout;

@@ -84,6 +84,13 @@ class Problem:
                 for tail in sorted(weights, reverse=True):
                     total += weights[tail]
                     best = max(best, head + -(-total // capacity) + tail)
+        # The divider takes one after the other.
+        dividers = [i for i in range(len(self.ops)) if self.ops[i][4]]
+        for head in {self.head[i] for i in dividers}:
+            for tail in {self.tail[i] for i in dividers}:
+                busy = [self.ops[i][4] for i in dividers if self.head[i] >= head and self.tail[i] >= tail]
+                if busy:
+                    best = max(best, head + sum(busy) - max(busy) + 1 + tail)
         return best
 
 

@@ -78,6 +78,7 @@ translator::PassMask pass_bit(const std::string& name) {
 
 void study(const Settings& settings, const std::vector<Superblock>& blocks, const isa::MachineModel& machine, ProblemWriter& problems) {
   translator::CompileOptions options;
+  translator::Compiler compiler(machine.core);
   for (const std::string& name : settings.without) options.passes &= ~pass_bit(name);
   uint64_t instructions = 0, operations = 0, atoms = 0, cycles = 0, first_cycles = 0, moves = 0, passing = 0, spilled = 0;
   for (const Superblock& block : blocks) {
@@ -85,7 +86,7 @@ void study(const Settings& settings, const std::vector<Superblock>& blocks, cons
     for (unsigned i = 0; i < settings.repeat; ++i) {
       translator::Region region = block.region;
       translator::CompiledRegion compiled;
-      stats = translator::compile(region, machine.core, options, compiled);
+      stats = compiler.compile(region, options, compiled);
       if (block.name == settings.show) show(region, compiled);
     }
     translator::Region region = block.region;
@@ -95,7 +96,9 @@ void study(const Settings& settings, const std::vector<Superblock>& blocks, cons
     translator::Scheduler scheduler(machine.core);
     translator::Schedule plan;
     std::vector<translator::MachOp> ops = code.ops;
-    scheduler.run(ops, code.virtuals, virtual_reads(region, code), preschedule_options(region, code, machine.core, options), plan);
+    translator::PointReads reads;
+    virtual_reads(region, code, reads);
+    scheduler.run(ops, code.virtuals, reads, preschedule_options(region, code, machine.core, options), plan);
     problems.write(block.name, machine, code, scheduler.graph(), plan.cycles, stats.cycles);
     instructions += block.instructions;
     operations += stats.operations;

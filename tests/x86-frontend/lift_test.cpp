@@ -50,6 +50,44 @@ TEST(Lift, StatusTellsWhetherTheNextInstructionFollows) {
   EXPECT_EQ(lift_bytes({0xa4}).status, LiftStatus::Continues);
 }
 
+TEST(Lift, OperandsAreReloadedWhereTheyArePlain) {
+  struct Case {
+    std::vector<uint8_t> bytes;
+    uint16_t reloaded;
+    unsigned loads;
+  };
+  const Case cases[] = {
+      {{0x05, 1, 2, 3, 4}, 0b11110, 1},                              // add eax, imm32
+      {{0x66, 0x35, 1, 2}, 0b1100, 1},                               // xor ax, imm16
+      {{0x83, 0xc0, 0xfe}, 0b100, 1},                                // add eax, imm8, sign-extended
+      {{0xc1, 0xc0, 5}, 0b100, 1},                                   // rol eax, imm8
+      {{0xd1, 0xc0}, 0, 0},                                          // rol eax, 1: in the opcode
+      {{0x6b, 0xd0, 0x80}, 0b100, 1},                                // imul edx, eax, imm8
+      {{0xb8, 1, 2, 3, 4}, 0b11110, 1},                              // mov eax, imm32
+      {{0x68, 1, 2, 3, 4}, 0b11110, 1},                              // push imm32
+      {{0x8b, 0x44, 0x24, 8}, 0b1000, 2},                            // mov eax, [esp+disp8]
+      {{0x03, 0x04, 0x95, 1, 2, 3, 4}, 0b1111000, 2},                // add eax, [edx*4+disp32]
+      {{0xa1, 1, 2, 3, 4}, 0b11110, 2},                              // mov eax, [disp32]
+      {{0xc7, 0x05, 1, 2, 3, 4, 5, 6, 7, 8}, 0b1111111100, 2},       // mov dword [disp32], imm32
+      {{0x80, 0x7b, 0x10, 0x20}, 0b1100, 3},                         // cmp byte [ebx+disp8], imm8
+      {{0x0f, 0xa4, 0x43, 4, 7}, 0b11000, 3},                        // shld [ebx+disp8], eax, imm8
+      {{0x8b, 0x03}, 0, 1},                                          // mov eax, [ebx]
+      {{0x74, 5}, 0, 0},                                             // jz: its distance shapes the code
+      {{0xe8, 1, 2, 3, 4}, 0, 0},                                    // call
+      {{0xd4, 10}, 0, 0},                                            // aam
+  };
+  for (const Case& c : cases) {
+    Lifted l;
+    ASSERT_EQ(decode(c.bytes, l.inst), DecodeStatus::Ok);
+    uint16_t reloaded = 0xffff;
+    l.status = lift(l.inst, kEip, {}, l.code, &reloaded);
+    EXPECT_EQ(reloaded, c.reloaded) << ir::text(l.code);
+    EXPECT_EQ(l.count(Op::Load) + l.count(Op::LoadS), c.loads) << ir::text(l.code);
+    if (l.status == LiftStatus::Continues) l.code.insts.push_back({.op = Op::Exit});
+    for (const ir::Violation& v : ir::verify(l.code)) ADD_FAILURE() << v.rule << "\n" << ir::text(l.code);
+  }
+}
+
 TEST(Lift, MmxAndSseAreUnsupportedAndUndefined) {
   for (const std::vector<uint8_t>& bytes : {std::vector<uint8_t>{0x0f, 0x6f, 0xc1}, {0x0f, 0x28, 0xc1}, {0xf2, 0x0f, 0x10, 0xc1}}) {
     const Lifted l = lift_bytes(bytes);

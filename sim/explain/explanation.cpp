@@ -1,0 +1,357 @@
+#include "sim/explain/explanation.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+#include <Zydis/Zydis.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "firmware/gears.h"
+#include "isa-host/assembler.h"
+#include "translator/ir/text.h"
+#include "translator/layout.h"
+#include "x86-frontend/lift.h"
+
+namespace chrysalis::sim {
+namespace {
+
+using translator::CompiledRegion;
+using translator::Target;
+
+std::string x86_text(const SourceInstruction& instruction) {
+  ZydisDisassembledInstruction text;
+  if (!ZYAN_SUCCESS(ZydisDisassembleIntel(ZYDIS_MACHINE_MODE_LEGACY_32, instruction.eip, instruction.bytes.data(),
+                                          instruction.bytes.size(), &text)))
+    return "(?)";
+  return text.text;
+}
+
+x86::LiftOptions lift_options(uint32_t key) {
+  return {static_cast<uint8_t>(key), static_cast<uint8_t>(key >> 8), static_cast<uint8_t>(key >> 16)};
+}
+
+/// Appends the IR of one instruction, as the firmware lifts it.
+void lift_into(const SourceInstruction& source, uint32_t key, ir::Code& out) {
+  x86::DecodedInst inst;
+  if (x86::decode(source.bytes, inst) != x86::DecodeStatus::Ok) throw std::logic_error("what was decoded once is decoded again");
+  x86::lift(inst, source.eip, lift_options(key), out);
+}
+
+/// "rmap{eax=v3, flags=f7}": the bindings that differ from those at the entry, written as in translator/region_text.h. Empty: none.
+std::string map_text(const translator::Region& region, size_t point, std::span<const bool> is_flags) {
+  std::string text;
+  for (const translator::Binding& binding : region.map(point)) {
+    const bool unchanged = std::any_of(region.entry.begin(), region.entry.end(), [&](const translator::Binding& at_entry) {
+      return at_entry.reg == binding.reg && at_entry.value == binding.value;
+    });
+    if (unchanged) continue;
+    const std::string reg = binding.reg < 8 ? ir::name(ir::gpr(binding.reg))
+                            : binding.reg == isa::kGuestEip ? "eip"
+                            : binding.reg == isa::kGuestFlags ? "flags" : fmt::format("r{}", binding.reg);
+    text += fmt::format("{}{}={}{}", text.empty() ? "" : ", ", reg, is_flags[binding.value] ? 'f' : 'v', binding.value);
+  }
+  return text.empty() ? text : "rmap{" + text + "}";
+}
+
+std::vector<OperationView> operations(const ir::Code& code, const translator::Region* region) {
+  const ir::FlagsResults results(code);
+  const std::span<const bool> is_flags = results.span();
+  std::vector<OperationView> out;
+  size_t point = 0;
+  for (const ir::Inst& inst : code.insts) {
+    OperationView view{ir::text(inst, is_flags), inst.guest, {}};
+    if (region != nullptr && translator::is_point(inst)) view.map = map_text(*region, point++, is_flags);
+    out.push_back(std::move(view));
+  }
+  return out;
+}
+
+/// Decodes the installed words: the words may hold patches that chaining made later, but not when they were installed.
+isa::Molecule molecule_at(const TranslationRecord& record, uint32_t word) {
+  isa::Molecule molecule;
+  const isa::CodecResult result = isa::decode(record.words.data() + word, static_cast<unsigned>(record.words.size() - word),
+                                              record.code + 4 * word, molecule);
+  if (!result.ok()) throw std::logic_error(fmt::format("translation at {:#x}: word {} is no molecule", record.eip, word));
+  return molecule;
+}
+
+/// Issue cycles of straight code that starts with every register ready: rules O1 to O3 of docs/timing.md.
+class Clock {
+ public:
+  explicit Clock(const isa::MachineDescription& machine) : machine_(machine) {}
+  /// Straight code begins anew.
+  void restart() {
+    for (unsigned& ready : ready_) ready = 0;
+    next_ = 0;
+  }
+  unsigned issue(const isa::Molecule& molecule) {
+    unsigned at = next_;
+    const auto wait = [&](unsigned reg) { at = std::max(at, ready_[reg]); };
+    for (unsigned i = 0; i < molecule.count; ++i) {
+      const isa::RegUse use = isa::reg_use(molecule.atoms[i]);
+      for (unsigned r = 0; r < use.read_count; ++r) wait(use.reads[r]);
+      for (unsigned w = 0; w < use.write_count; ++w) wait(use.writes[w]);
+    }
+    for (unsigned i = 0; i < molecule.count; ++i) {
+      const isa::RegUse use = isa::reg_use(molecule.atoms[i]);
+      const unsigned latency = machine_.latency[static_cast<unsigned>(isa::info(molecule.atoms[i].op).latency)];
+      for (unsigned w = 0; w < use.write_count; ++w) ready_[use.writes[w]] = at + latency;
+    }
+    next_ = at + 1;
+    return at;
+  }
+
+ private:
+  const isa::MachineDescription& machine_;
+  unsigned ready_[isa::kIntRegs + isa::kFpRegs] = {};
+  unsigned next_ = 0;
+};
+
+class Explainer {
+ public:
+  Explainer(const TranslationRecord& record, const TranslationLog& log) : record_(record), log_(log), machine_(log.machine().core) {}
+
+  Explanation run() {
+    out_.record = &record_;
+    out_.slots = machine_.width;
+    for (unsigned slot = 0; slot < machine_.width; ++slot) {
+      std::vector<std::string> units;
+      for (unsigned unit = 1; unit < isa::kUnits; ++unit)
+        if ((machine_.slot_units[slot] >> unit & 1) != 0) units.emplace_back(isa::kUnitName[unit]);
+      out_.slot_names.push_back(fmt::format("{}", fmt::join(units, "+")));
+    }
+    for (const SourceInstruction& instruction : record_.source)
+      out_.source.push_back({instruction.eip, fmt::format("{:02x}", fmt::join(instruction.bytes, " ")), x86_text(instruction)});
+    if (record_.formed) region();
+    else block();
+    return std::move(out_);
+  }
+
+ private:
+  void expect(const std::vector<uint32_t>& words) const {
+    if (words != record_.words)
+      throw std::logic_error(fmt::format("the translation of {:#x} (gear {}) compiled again is not what the core has", record_.eip, record_.gear));
+  }
+
+  // -- gears 2 and 3 --------------------------------------------------------------------------------------------
+
+  void region() {
+    translator::Region region = record_.formed->region;
+    out_.before = operations(region.code, &region);
+    translator::Region optimised = region;
+    translator::optimize(optimised, machine_, record_.formed->options);
+    out_.after = operations(optimised.code, &optimised);
+
+    CompiledRegion compiled;
+    out_.stats = translator::compile(region, machine_, record_.formed->options, compiled);
+    translator::CodeLayout layout;
+    layout.add(0, compiled);
+    layout.place(record_.code, fw::resolve_target);
+    expect(layout.encode());
+    const auto word_of = [&](uint32_t m) { return static_cast<uint32_t>((layout.molecule_address(0, m) - record_.code) / 4); };
+
+    std::vector<uint32_t> links;   // molecules where link stubs begin
+    for (const CompiledRegion::Exit& exit : compiled.exits) links.push_back(exit.link);
+    const uint32_t first_link = links.empty() ? static_cast<uint32_t>(compiled.molecules.size()) : links.front();
+    std::vector<uint32_t> starts;  // of parts: each has its own clock
+    for (const CompiledRegion::Fixup& fixup : compiled.fixups)
+      if (fixup.kind == Target::Local) starts.push_back(static_cast<uint32_t>(fixup.target));
+
+    Clock clock(machine_);
+    for (uint32_t m = 0; m < compiled.molecules.size(); ++m) {
+      if (std::find(starts.begin(), starts.end(), m) != starts.end()) clock.restart();
+      const uint32_t word = word_of(m);
+      const isa::Molecule molecule = molecule_at(record_, word);
+      const MoleculePart part = m < compiled.main_molecules ? MoleculePart::Main : m < first_link ? MoleculePart::Compensation : MoleculePart::Link;
+      add_row(word, molecule, part, clock.issue(molecule), compiled.guest.data() + compiled.molecules[m].first);
+    }
+    checkpoints();
+    region_exits(compiled, first_link);
+  }
+
+  void add_row(uint32_t word, const isa::Molecule& molecule, MoleculePart part, unsigned cycle, const uint16_t* guests) {
+    MoleculeView row{record_.code + 4 * word, part, cycle, {}, 0, -1, record_.counts[word], {}};
+    uint8_t slots[isa::kMaxWords] = {};
+    isa::match_slots(machine_, molecule, slots);
+    for (unsigned i = 0; i < molecule.count; ++i)
+      row.atoms.push_back({slots[i], isa::disassemble(molecule.atoms[i], row.address), guests == nullptr || part == MoleculePart::Link ? -1 : guests[i]});
+    for (const auto& [where, times] : record_.events)
+      if (where.first == word) row.events.emplace_back(where.second, times);
+    molecules_.push_back(molecule);
+    out_.molecules.push_back(std::move(row));
+  }
+
+  /// What is complete after each row of the main path, and where a rollback leads from there.
+  void checkpoints() {
+    std::vector<size_t> last_row(record_.source.size(), 0);
+    std::vector<bool> present(record_.source.size(), false);
+    for (size_t m = 0; m < out_.molecules.size() && out_.molecules[m].part == MoleculePart::Main; ++m) {
+      for (const AtomView& atom : out_.molecules[m].atoms) {
+        if (atom.guest < 0) continue;
+        last_row[static_cast<size_t>(atom.guest)] = m;
+        present[static_cast<size_t>(atom.guest)] = true;
+      }
+    }
+    int commit = -1;
+    for (size_t m = 0; m < out_.molecules.size() && out_.molecules[m].part == MoleculePart::Main; ++m) {
+      MoleculeView& row = out_.molecules[m];
+      while (row.complete < last_row.size() && (!present[row.complete] || last_row[row.complete] <= m)) ++row.complete;
+      row.back_to = commit;
+      for (unsigned i = 0; i < molecules_[m].count; ++i)
+        if (isa::info(molecules_[m].atoms[i].op).has(isa::kCommit)) commit = static_cast<int>(m);
+    }
+  }
+
+  void region_exits(const CompiledRegion& compiled, uint32_t first_link) {
+    const auto fixup_of = [&](uint32_t molecule) -> const CompiledRegion::Fixup* {
+      for (const CompiledRegion::Fixup& fixup : compiled.fixups)
+        if (fixup.molecule == molecule) return &fixup;
+      return nullptr;
+    };
+    const auto exit_of = [&](uint32_t molecule) -> const CompiledRegion::Exit* {
+      for (const CompiledRegion::Exit& exit : compiled.exits)
+        if (exit.molecule == molecule && !exit.returns) return &exit;
+      return nullptr;
+    };
+    for (uint32_t m = 0; m < compiled.main_molecules; ++m) {
+      for (unsigned i = 0; i < molecules_[m].count; ++i) {
+        const isa::AtomInfo& row = isa::info(molecules_[m].atoms[i].op);
+        if (!row.has(isa::kBranch)) continue;
+        ExitView exit;
+        exit.row = m;
+        exit.guest = out_.molecules[m].atoms[i].guest;
+        exit.times = out_.molecules[m].count.left;
+        const CompiledRegion::Fixup* fixup = fixup_of(m);
+        uint32_t leaving = m;  // molecule whose branch leaves the translation
+        if (fixup != nullptr && fixup->kind == Target::Local && fixup->target < first_link) {
+          exit.first = static_cast<unsigned>(fixup->target);
+          exit.last = exit.first;
+          while (exit.last < first_link && !ends(exit.last)) ++exit.last;
+          leaving = exit.last;
+          ++exit.last;
+          fixup = fixup_of(leaving);
+        }
+        if (const CompiledRegion::Exit* chained = exit_of(leaving)) {
+          exit.target = chained->target;
+          exit.has_target = true;
+          exit.link = static_cast<int>(chained->link);
+        }
+        const bool side = row.has(isa::kConditional);
+        exit.kind = fixup != nullptr && fixup->kind == Target::GuestTrap        ? "exception"
+                    : fixup != nullptr && fixup->kind == Target::GuestIndirect ? (side ? "mispredicted" : "indirect")
+                    : row.has(isa::kIndirect)                                  ? "indirect"
+                    : side                                                     ? "side exit"
+                                                                               : "end";
+        out_.exits.push_back(std::move(exit));
+      }
+    }
+  }
+
+  /// Whether the molecule never reaches the one behind.
+  bool ends(unsigned m) const {
+    for (unsigned i = 0; i < molecules_[m].count; ++i) {
+      const isa::AtomInfo& row = isa::info(molecules_[m].atoms[i].op);
+      if (row.has(isa::kBranch) && !row.has(isa::kConditional)) return true;
+    }
+    return false;
+  }
+
+  // -- gear 1 -----------------------------------------------------------------------------------------------------
+
+  void block() {
+    ir::Code lifted;
+    for (size_t i = 0; i < record_.source.size(); ++i) {
+      const size_t first = lifted.insts.size();
+      lift_into(record_.source[i], record_.key, lifted);
+      for (size_t k = first; k < lifted.insts.size(); ++k) lifted.insts[k].guest = static_cast<uint16_t>(i);
+    }
+    out_.before = operations(lifted, nullptr);
+    expect(translate_block());
+
+    const auto is_start = [&](uint64_t address, auto member) {
+      return std::any_of(record_.exits.begin(), record_.exits.end(), [&](const fw::Exit& exit) { return exit.*member == address; });
+    };
+    Clock clock(machine_);
+    bool link = false;
+    for (uint32_t word = 0; word < record_.words.size();) {
+      const isa::Molecule molecule = molecule_at(record_, word);
+      if (is_start(record_.code + 4 * word, &fw::Exit::link)) {
+        link = true;
+        clock.restart();
+      }
+      const MoleculePart part = word < main_words_ ? MoleculePart::Main : link ? MoleculePart::Link : MoleculePart::Compensation;
+      add_row(word, molecule, part, clock.issue(molecule), nullptr);
+      word += molecule.bytes / 4;
+    }
+    for (const fw::Exit& exit : record_.exits) {
+      ExitView view;
+      const auto row_of = [&](uint64_t address) {
+        return static_cast<unsigned>(std::find_if(out_.molecules.begin(), out_.molecules.end(),
+                                                  [&](const MoleculeView& row) { return row.address == address; }) - out_.molecules.begin());
+      };
+      static constexpr const char* kKind[] = {"exit", "return point", "to the interpreter", "indirect", "exception"};
+      view.kind = kKind[static_cast<unsigned>(exit.kind)];
+      view.row = row_of(exit.molecule);
+      view.target = exit.target;
+      view.has_target = exit.kind != fw::ExitKind::Indirect;
+      view.times = view.row < out_.molecules.size() ? out_.molecules[view.row].count.left : 0;
+      const unsigned link_row = row_of(exit.link);
+      if (link_row < out_.molecules.size()) view.link = static_cast<int>(link_row);
+      out_.exits.push_back(std::move(view));
+    }
+  }
+
+  /// The same instructions to gear 1 again. What ended the block is not recorded: if it was an instruction that gear 1
+  /// refuses, offering that gives the firmware's code.
+  std::vector<uint32_t> translate_block() {
+    for (const bool offer_next : {false, true}) {
+      translator::QuickTranslator quick(machine_, fw::quick_options(log_.mailbox()));
+      quick.begin(record_.eip);
+      for (const SourceInstruction& instruction : record_.source) {
+        lift_into(instruction, record_.key, quick.code());
+        quick.add(instruction.eip + static_cast<uint32_t>(instruction.bytes.size()));
+      }
+      if (offer_next) {
+        const SourceInstruction& last = record_.source.back();
+        const uint32_t next = last.eip + static_cast<uint32_t>(last.bytes.size());
+        // Gear 1 refuses what is longer than any instruction's IR.
+        quick.code().insts.resize(quick.code().insts.size() + translator::QuickBlock::kMaxInstructionOperations + 1);
+        quick.add(next + 1);
+      }
+      const translator::QuickCode& made = quick.finish({record_.code, fw::address(fw::CodeStub::Leave), record_.first_exit,
+                                                        record_.first_exit, translator::QuickLikely::Unknown});
+      main_words_ = made.main_words;
+      std::vector<uint32_t> words(made.words.begin(), made.words.end());
+      if (offer_next || words == record_.words) return words;
+    }
+    return {};
+  }
+
+  const TranslationRecord& record_;
+  const TranslationLog& log_;
+  const isa::MachineDescription& machine_;
+  Explanation out_;
+  std::vector<isa::Molecule> molecules_;  ///< by row
+  uint32_t main_words_ = 0;
+};
+
+}  // namespace
+
+Explanation explain(const TranslationRecord& record, const TranslationLog& log) { return Explainer(record, log).run(); }
+
+std::vector<const TranslationRecord*> hottest(const TranslationLog& log, size_t top, std::optional<uint32_t> eip) {
+  std::vector<const TranslationRecord*> list;
+  for (const auto& record : log.translations()) {
+    const bool contains = !eip || std::any_of(record->source.begin(), record->source.end(), [&](const SourceInstruction& instruction) {
+      return *eip - instruction.eip < instruction.bytes.size();
+    });
+    if (contains) list.push_back(record.get());
+  }
+  std::stable_sort(list.begin(), list.end(), [](const auto* a, const auto* b) { return a->cycles() > b->cycles(); });
+  if (list.size() > top) list.resize(top);
+  return list;
+}
+
+}  // namespace chrysalis::sim

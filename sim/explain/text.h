@@ -1,0 +1,30 @@
+// Explanations for a terminal or a file.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/explain/explanation.h"
+
+namespace chrysalis::sim {
+
+/// What a report says of its run as a whole.
+struct ExplainedRun {
+  std::string machine, command;
+  uint64_t cycles = 0, instructions = 0;
+  uint64_t translations[3] = {};  ///< by gear
+};
+
+std::string explanation_text(const ExplainedRun& run, const std::vector<Explanation>& regions);
+
+// Shared with the page.
+
+/// The sentences about a region: what it is, how often it ran, what it cost, what became of it.
+std::vector<std::string> region_facts(const ExplainedRun& run, const Explanation& region);
+/// "until 0x8049181": the last x86 instruction that is complete after the row; "-" before the first is.
+std::string complete_text(const Explanation& region, const MoleculeView& row);
+/// Where a rollback in the row leads.
+std::string back_text(const Explanation& region, const MoleculeView& row);
+std::string exit_text(const Explanation& region, const ExitView& exit);
+
+}  // namespace chrysalis::sim
