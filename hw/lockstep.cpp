@@ -82,12 +82,18 @@ void Follower::follow(const Observation& observation, const RetireRecord& record
   const uint64_t events_before = events(), commits_before = core.commits;
   const uint32_t gated_before = core.stores.size();
   executor_.pass(observation.ready - 1 - executor_.cycles());  // the molecule itself counts as the last of them
+  executor_.tell(issued_, atoms_);
+  const uint64_t atoms_before = executor_.atoms();
   executor_.step();
   // PlatformReturn comes behind its molecule, which has done its work.
   const auto ecause = static_cast<isa::Cause>(core.special_ref(isa::Special::Ecause));
   const bool raised = events() != events_before && ecause != isa::Cause::PlatformReturn;
   const isa::Cause own = raised ? ecause : isa::Cause::None;
   if (own != cause) differ("event", isa::name(cause), isa::name(own));
+  if (own == isa::Cause::None) {
+    ++issued_;
+    atoms_ += executor_.atoms() - atoms_before;
+  }
   if (cause != isa::Cause::None) {
     differ("eaddr", record.event_address, core.special_ref(isa::Special::Eaddr));
     differ("einfo", record.event_info, core.special_ref(isa::Special::Einfo));

@@ -50,6 +50,7 @@ class Follower final : public Observer, private isa::PlatformPort {
   uint64_t guest_pc() const { return guest_pc_; }
   const isa::FunctionalExecutor& executor() const { return executor_; }
   isa::FunctionalExecutor& executor() { return executor_; }
+  isa::PhysicalMemory& memory() { return own_; }
   /// One molecule of the leader, kept.
   struct Step {
     Observation observation;  ///< its `record` is null: see below
@@ -82,6 +83,7 @@ class Follower final : public Observer, private isa::PlatformPort {
   std::optional<Difference> difference_;
   std::vector<uint64_t> unexplained_;  ///< addresses of words that differed before the service under way
   uint64_t records_ = 0, commits_ = 0, guest_pc_ = 0;
+  uint64_t issued_ = 0, atoms_ = 0;    ///< molecules that have issued, and their atoms
   Cycle cycle_ = 0;                    ///< of the molecule under way
   uint64_t address_ = 0;
   std::vector<Step> recent_;

@@ -91,14 +91,6 @@ void parse_directive(HostProgram& program, const std::string& line) {
   }
 }
 
-isa::PlatformResult serve(uint32_t number) {
-  switch (number) {
-    case kServiceNothing: return {};
-    case kServiceAttention: return {false, true, 77};
-    default: return {true, false, 0};
-  }
-}
-
 struct TestPort final : isa::PlatformPort {
   isa::PlatformResult service(uint32_t number) override { return serve(number); }
 };
@@ -123,6 +115,14 @@ struct TimerSink final : isa::Device {
 };
 
 }  // namespace
+
+isa::PlatformResult serve(uint32_t number) {
+  switch (number) {
+    case kServiceNothing: return {};
+    case kServiceAttention: return {false, true, 77};
+    default: return {true, false, 0};
+  }
+}
 
 SystemParameters test_machine() {
   using isa::Unit;

@@ -74,6 +74,9 @@ struct HostProgram {
 inline constexpr uint32_t kServiceNothing = 0x1001;
 inline constexpr uint32_t kServiceAttention = 0x1002;  ///< asks for attention, with EINFO 77
 
+/// What they answer.
+isa::PlatformResult serve(uint32_t number);
+
 /// Parses and assembles. Test failures report what is wrong.
 HostProgram read_program(const std::string& name, const std::string& text);
 HostProgram read_program_file(const std::string& path);
