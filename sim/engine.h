@@ -12,6 +12,7 @@
 
 #include "firmware/abi.h"
 #include "hw/observer.h"
+#include "isa-host/physical_memory.h"
 #include "isa-host/machine.h"
 #include "sim/settings.h"
 #include "sim/statistics.h"

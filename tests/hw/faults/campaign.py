@@ -7,7 +7,7 @@ A defect is a replacement of text in one source of hw/. The source is patched in
 BUILD compiles it, and linked with the rest of BUILD: neither the tree nor BUILD is changed. Then
   records     the retire records, cycles and all, of N random programs and of the timing programs are compared with
               those of the model without the defect: what lockstep with a right core finds, and after how many cycles;
-  programs    hw_programs_test: docs/timing.md's own programs, which know nothing of the model;
+  programs    hw_programs_test: docs/timing.md's own programs, which know nothing of the model; if they pass,
   lockstep    hw_lockstep_test: the functional executor follows.
 Exit code 0: every defect changes a record, and hw_programs_test or hw_lockstep_test finds it as well.
 """
@@ -22,6 +22,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent.parent
+LIMIT = 20  # seconds; a defect may keep the core from ever going on
 TARGETS = ["hw_records", "hw_programs_test", "hw_lockstep_test"]
 
 
@@ -112,20 +113,24 @@ def main():
                 print(f"FAIL {name}: {problem}", flush=True)
                 missed += 1
                 continue
-            code, out = run([str(scratch / "hw_records"), "--stop-at", str(golden), str(arguments.seeds)], 120)
+            code, out = run([str(scratch / "hw_records"), "--stop-at", str(golden), str(arguments.seeds)], LIMIT)
             words = (out.strip().splitlines() or [""])[-1].split()
-            where = "stops" if code < 0 or len(words) < 2 else f"{words[0]}, {int(words[1]):,} cycles"
-            code_programs, out_programs = run([str(scratch / "hw_programs_test"), "--gtest_brief=1"], 120)
-            failed = sorted(set(re.findall(r"FAILED  \] \S*?/([A-Za-z0-9_]+)", out_programs)))
-            code_lockstep, _ = run([str(scratch / "hw_lockstep_test"), "--gtest_brief=1"], 120)
-            found = code != 0 and (code_programs != 0 or code_lockstep != 0)
+            never = len(words) < 2 or int(words[1]) >= 1 << 63
+            where = "it stops for ever" if never else f"{words[0]}, {int(words[1]):,} cycles"
+            # Independent of the model: first what docs/timing.md says, then the functional executor.
+            by = ""
+            code_programs, out_programs = run([str(scratch / "hw_programs_test"), "--gtest_brief=1"], LIMIT)
+            if code_programs != 0:
+                by = f"{max(1, len(set(re.findall(r'FAILED  .*/([A-Za-z0-9_]+)', out_programs))))} timing programs"
+            elif run([str(scratch / "hw_lockstep_test"), "--gtest_brief=1"], LIMIT)[0] != 0:
+                by = "the functional executor"
+            found = code != 0 and by != ""
             missed += not found
-            row = (name, rule, where if code != 0 else "MISSED",
-                   (f"{len(failed)} programs" if failed else "yes") if code_programs != 0 else "-", "yes" if code_lockstep != 0 else "-")
+            row = (name, rule, where if code != 0 else "MISSED", by or "MISSED")
             rows.append(row)
             print(f"{'ok  ' if found else 'FAIL'} {' | '.join(row)}", flush=True)
     if arguments.table:
-        lines = ["| defect | rule | first record that differs | timing programs | functional executor |", "| --- | --- | --- | --- | --- |"]
+        lines = ["| defect | rule | first record that differs, after cycles of stimulus | found also by |", "| --- | --- | --- | --- |"]
         lines += ["| " + " | ".join(row) + " |" for row in rows]
         arguments.table.write_text("\n".join(lines) + "\n")
     print(f"{len(rows)} defects, {missed} missed")
