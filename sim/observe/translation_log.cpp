@@ -23,7 +23,7 @@ translator::Region import_region(const ConcealedView& memory, uint64_t address) 
   };
   const Bytes bytes = memory.read<Bytes>(address);
   // Naming every member, so that a new one does not compile here until it is copied as well.
-  const auto& [code, entry, bindings, maps, allocatable, readable, stack, in_order, eip, next_eip, faults_roll_back] =
+  const auto& [code, entry, bindings, maps, allocatable, readable, stack, in_order, rmaps, eip, next_eip, precise, faults_roll_back] =
       *reinterpret_cast<const translator::Region*>(&bytes);
   const auto& [insts, next_value] = code;
   translator::Region region;
@@ -36,8 +36,10 @@ translator::Region import_region(const ConcealedView& memory, uint64_t address) 
   region.readable = readable;
   region.stack = stack;
   region.in_order = memory.elements(in_order);
+  region.rmaps = memory.elements(rmaps);
   region.eip = eip;
   region.next_eip = next_eip;
+  region.precise = precise;
   region.faults_roll_back = faults_roll_back;
   return region;
 }
