@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "hw/recorder.h"
 #include "isa-host/codec.h"
 
 namespace chrysalis::hw {
@@ -180,6 +181,8 @@ RunEnd Engine::run(const RunLimits& limits) { return observer_ == nullptr ? loop
 
 void Engine::observe(Observer* observer) {
   observer_ = observer;
+  recorder_.reset();
+  if (observer != nullptr && observer->wants_records()) recorder_ = std::make_unique<Recorder>();
   begin_observation(*current_, up_);
 }
 
@@ -204,6 +207,7 @@ void Engine::end_observation(const Decoded& molecule, Cycle issued, Cycle done, 
   o.instructions = static_cast<uint16_t>(instructions);
   o.issued = issued;
   o.done = done;
+  o.record = recorder_ == nullptr ? nullptr : &recorder_->finish(core_);
   for (unsigned i = 0; i < kCharges; ++i) o.charged[i] = account_[observed_mode_].cycles[i] - o.charged[i];
   observer_->observe(o);
 }
@@ -256,9 +260,15 @@ template <bool kObserved> RunEnd Engine::loop(const RunLimits& limits) {
     ModeAccount& account = *molecule->account;
     const uint8_t flags = molecule->flags;
     Cycle penalty = 0;
+    if constexpr (kObserved) {
+      if (recorder_ != nullptr) recorder_->start(*molecule, core_, memory_);
+    }
     if (flags == 0) {
       const Step* step = molecule->steps;
       for (const Step* end = step + molecule->count; step != end; ++step) step->run(core_, step->atom);
+      if constexpr (kObserved) {
+        if (recorder_ != nullptr) recorder_->executed(core_, bus_);
+      }
     } else {
       if (!run_steps(*molecule)) {
         const Decoded& raising = *molecule;
@@ -268,6 +278,9 @@ template <bool kObserved> RunEnd Engine::loop(const RunLimits& limits) {
         molecule = current_;
         if constexpr (kObserved) end_observation(raising, taken, now, *molecule, cause, 0);
         continue;
+      }
+      if constexpr (kObserved) {
+        if (recorder_ != nullptr) recorder_->executed(core_, bus_);
       }
       if ((flags & kAccesses) != 0) now = issue_accesses(*molecule, now);
       if ((flags & (kBranches | kIterative | kEndsSpecially)) != 0) {
@@ -281,11 +294,10 @@ template <bool kObserved> RunEnd Engine::loop(const RunLimits& limits) {
         if ((flags & kEndsSpecially) != 0) {
           current_ = next;
           const Decoded& finished = *molecule;
-          const Cycle issued = now;
           const unsigned instructions = committed_;
           now = finish(*molecule, now, penalty);
           molecule = current_;
-          if constexpr (kObserved) end_observation(finished, issued, now, *molecule, Cause::None, instructions);
+          if constexpr (kObserved) end_observation(finished, observation_.issued, now, *molecule, Cause::None, instructions);
           if (core_.stopped) {
             up_ = now;
             data_.drain_to(now);
@@ -499,6 +511,7 @@ uint32_t Engine::gated_bytes(const DataAccess& access) const {
 Cycle Engine::finish(Decoded& molecule, Cycle now, Cycle penalty) {
   ModeAccount& account = *molecule.account;
   now = wait_for_devices(account, now);
+  observation_.issued = now;
   ++account[Charge::Issue];
   account.atoms += molecule.count;
   account.instructions += committed_;
@@ -533,6 +546,7 @@ Cycle Engine::take_event(Decoded& molecule, Cycle now) {
   bus_.access_count = bus_.gated_stores = 0;
   answered_ = 0;  // a device that was asked before the event holds up nobody
   core_.pc = molecule.address;
+  if (recorder_ != nullptr && cause != Cause::PlatformReturn) recorder_->raised(core_.event);
   core_.enter_event();
   const Cycle penalty = machine.event_penalty + (isa::rolls_back(cause) ? machine.rollback_penalty : 0);
   // A molecule that has issued has been charged for its cycle already.
@@ -617,6 +631,7 @@ bool Engine::device(bool write, uint64_t physical, unsigned size, uint8_t* bytes
 
 void Engine::commit(unsigned guest_instructions) {
   const unsigned count = core_.stores.size();
+  if (recorder_ != nullptr) recorder_->commit(core_);
   committed_ += guest_instructions;
   for (unsigned i = 0; i < count; ++i) {
     const isa::GatedStore& store = core_.stores[i];

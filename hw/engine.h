@@ -17,6 +17,8 @@
 
 namespace chrysalis::hw {
 
+class Recorder;
+
 /// Implements docs/timing.md, with DataSide and FetchSide. It is plain C++: SystemC begins at `Surroundings`.
 ///
 /// Molecules execute in bursts, each up to the cycle that Surroundings::synchronise() has promised to be
@@ -142,6 +144,7 @@ class Engine final : public CoreEngine, private EngineHooks {
 
   // Of the molecule under way, for the observer.
   Observer* observer_ = nullptr;
+  std::unique_ptr<Recorder> recorder_;  ///< if it wants records
   Observation observation_;
   Mode observed_mode_ = Mode::Firmware;  ///< in which its cycles are counted first; observation_.mode: to whom they go
 };

@@ -1,9 +1,10 @@
-// For whoever watches molecules go by: profiles, timelines, pipeline records.
+// For whoever watches molecules go by: profiles, timelines, pipeline records, lockstep.
 #pragma once
 
 #include <cstdint>
 
 #include "hw/account.h"
+#include "hw/retire.h"
 #include "hw/types.h"
 #include "isa-host/events.h"
 
@@ -20,15 +21,19 @@ struct Observation {
   uint16_t instructions = 0;      ///< x86 instructions that it has committed
   Cycle up = 0;                   ///< it came up
   Cycle ready = 0;                ///< it was fetched, its registers were ready, and it did its work
-  Cycle issued = 0;               ///< it issued, or the event was entered
+  Cycle issued = 0;               ///< it issued, or raised its event
   Cycle done = 0;                 ///< the next one comes up
   uint64_t charged[kCharges] = {};  ///< the cycles from `up` to `done` as the account has them
+  const RetireRecord* record = nullptr;  ///< what it did, for observers that want records; valid during the call
 };
 
 class Observer {
  public:
   /// Called for each molecule, and for each event between two, in order.
+  /// The core's state is that behind the molecule. Of an event that a platform service raises nothing is said but `next`.
   virtual void observe(const Observation& observation) = 0;
+  /// Records cost time. Asked when observing begins.
+  virtual bool wants_records() const { return false; }
 
  protected:
   ~Observer() = default;

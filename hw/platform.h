@@ -59,6 +59,8 @@ class Platform {
 
   /// Guest RAM and concealed memory. Contents survive reset().
   isa::PhysicalMemory& memory();
+  const isa::PhysicalMemory& memory() const { return *memory_; }
+  const isa::CoreConfig& config() const { return parameters_.core.config; }
   /// Copies `size` bytes to physical memory. False if they are not all memory.
   bool load(uint64_t physical, const void* bytes, std::size_t size);
   void code_written(uint64_t physical, uint64_t size);

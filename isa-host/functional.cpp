@@ -36,13 +36,19 @@ void FunctionalExecutor::enter_event() {
   core_.enter_event();
 }
 
+void FunctionalExecutor::interrupt(const Event& event) {
+  if (event.cause == Cause::Sample) core_.special_ref(Special::SampleAddress) = core_.pc;
+  core_.event = event;
+  enter_event();
+}
+
 template <bool kCall> StopReason FunctionalExecutor::go(uint64_t molecules, uint64_t return_address) {
   FunctionalCore& core = core_;
   for (; molecules != 0; --molecules) {
     if (core.stopped) return StopReason::Platform;
     if (kCall && core.pc == return_address) return StopReason::Returned;
     if (code_.changed()) code_.collect();
-    if (core.special_ref(Special::Imask) != 0 && core.poll_interrupts(sample_due())) {
+    if (core.special_ref(Special::Imask) != 0 && !following_ && core.poll_interrupts(sample_due())) {
       enter_event();
       if (kCall) return StopReason::Event;
       continue;

@@ -77,6 +77,18 @@ class FunctionalExecutor {
   uint64_t atoms() const { return atoms_; }
   uint64_t events(Cause cause) const { return events_[static_cast<unsigned>(cause)]; }
 
+  /// From now on interrupts and samples come only by interrupt(): for an executor that follows another core.
+  void follow() { following_ = true; }
+  /// What programs read as molecules and atoms executed, while it follows.
+  void tell(uint64_t molecules, uint64_t atoms) {
+    told_molecules_ = molecules;
+    told_atoms_ = atoms;
+  }
+  uint64_t molecules_read() const { return following_ ? told_molecules_ : molecules_; }
+  uint64_t atoms_read() const { return following_ ? told_atoms_ : atoms_; }
+  /// Enters the handler of an Interrupt or Sample before the next molecule.
+  void interrupt(const Event& event);
+
   /// May be called from a signal handler.
   void set_interrupt_lines(uint64_t lines) { lines_.store(lines, std::memory_order_relaxed); }
   /// Line 0 is raised while so many guest instructions are committed, or so many cycles have gone by.
@@ -110,6 +122,8 @@ class FunctionalExecutor {
   FunctionalCore core_;
   PredecodeCache<Entry> code_;
   uint64_t molecules_ = 0, atoms_ = 0, passed_ = 0, last_sample_ = 0;
+  bool following_ = false;
+  uint64_t told_molecules_ = 0, told_atoms_ = 0;
   std::atomic<uint64_t> lines_ = 0;
   uint64_t alarm_instructions_ = ~uint64_t{0}, alarm_cycles_ = ~uint64_t{0};
   uint64_t events_[kCauses] = {};
@@ -118,8 +132,8 @@ class FunctionalExecutor {
 bool FunctionalBus::marks_code(uint64_t physical) const { return executor.marks_code(physical); }
 void FunctionalBus::code_written(uint64_t physical, unsigned size) { executor.code_written(physical, size); }
 uint64_t FunctionalBus::cycles() const { return executor.cycles(); }
-uint64_t FunctionalBus::molecules() const { return executor.molecules(); }
-uint64_t FunctionalBus::atoms() const { return executor.atoms(); }
+uint64_t FunctionalBus::molecules() const { return executor.molecules_read(); }
+uint64_t FunctionalBus::atoms() const { return executor.atoms_read(); }
 uint64_t FunctionalBus::interrupt_lines() const { return executor.interrupt_lines(); }
 PlatformResult FunctionalBus::platform(uint32_t service) { return executor.platform(service); }
 

@@ -28,6 +28,7 @@ Command add_asm_command(CLI::App& app);
 Command add_disasm_command(CLI::App& app);
 Command add_lift_command(CLI::App& app);
 Command add_opt_command(CLI::App& app);
+Command add_cosim_command(CLI::App& app, const GuestCommand& guest);
 Command add_bench_command(CLI::App& app, const GuestCommand& guest);
 
 }  // namespace chrysalis::sim

@@ -12,6 +12,7 @@
 
 #include "firmware/abi.h"
 #include "hw/observer.h"
+#include "isa-host/physical_memory.h"
 #include "isa-host/machine.h"
 #include "sim/settings.h"
 #include "sim/statistics.h"
@@ -31,6 +32,7 @@ enum class StopReason {
   Instructions,  ///< Limits::instructions reached
   Cycles,        ///< Limits::cycles reached
   Interrupted,   ///< `interrupt` became true
+  Stopped,       ///< Engine::stop()
   Fault,         ///< the machine cannot go on: a bug of ours; see Engine::fault()
 };
 
@@ -52,6 +54,11 @@ class Engine {
   virtual std::span<uint8_t> concealed() = 0;
   /// Tells `observer` of every molecule from now on; null: nobody. False if this kind of execution has no molecules in time.
   virtual bool observe(hw::Observer* observer) { return observer == nullptr; }
+  /// For observers, where there is a core: its memory, and what it was built from.
+  virtual const isa::PhysicalMemory* physical_memory() const { return nullptr; }
+  virtual const isa::CoreConfig* core_config() const { return nullptr; }
+  /// For observers: the run ends soon, with StopReason::Stopped.
+  virtual void stop() {}
   /// The code cache.
   virtual std::span<const uint8_t> code_cache() = 0;
   /// Runs from reset, or from where the last call stopped at a limit.

@@ -53,13 +53,19 @@ class CycleEngine final : public Engine {
     return true;
   }
 
+  const isa::PhysicalMemory* physical_memory() const override { return &platform_.memory(); }
+  const isa::CoreConfig* core_config() const override { return &platform_.config(); }
+  void stop() override { platform_.stop(); }
+
   StopReason run(const Limits& limits, const ServiceHandler& service, const std::atomic<bool>& interrupt) override {
     service_ = &service;
     while (!interrupt) {
       if (instructions() >= limits.instructions) return StopReason::Instructions;
       if (cycles() >= limits.cycles) return StopReason::Cycles;
       const uint64_t end = std::min(limits.cycles - cycles(), kPollCycles) + cycles();
-      if (platform_.run(end, limits.instructions) == hw::End::Platform) return StopReason::Service;
+      const hw::End reason = platform_.run(end, limits.instructions);
+      if (reason == hw::End::Platform) return StopReason::Service;
+      if (reason == hw::End::Stopped) return StopReason::Stopped;
     }
     return StopReason::Interrupted;
   }

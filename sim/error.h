@@ -10,6 +10,7 @@ namespace chrysalis::sim {
 enum ExitCode : int {
   kExitLimit = 124,     ///< --max-instructions or --max-cycles reached
   kExitUserError = 125, ///< bad option, configuration, machine file, program or output path
+  kExitDifference = 122, ///< cosim: two cores differ
   kExitInternal = 123,  ///< a bug of ours: the firmware panicked or an internal check failed
   kExitInterrupted = 130,
 };

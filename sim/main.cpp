@@ -16,7 +16,7 @@ constexpr const char* kDescription =
 
 constexpr const char* kFooter =
     "Exit codes: the guest's own (128+n if signal n ended it); 124 a limit was reached; 125 an error in options,\n"
-    "configuration, machine file or program; 123 an internal error.\n"
+    "configuration, machine file or program; 123 an internal error; 122 cosim found a difference.\n"
     "Example: chrysalis run --machine crusoe -- ./busybox sha256sum file";
 
 }  // namespace
@@ -39,7 +39,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", CHRYSALIS_VERSION);
   const Command commands[] = {
       add_run_command(app, guest), add_machine_command(app),       add_asm_command(app),
-      add_disasm_command(app),     add_bench_command(app, guest), add_lift_command(app), add_opt_command(app),
+      add_disasm_command(app),     add_bench_command(app, guest), add_cosim_command(app, guest), add_lift_command(app), add_opt_command(app),
       add_explain_command(app, guest), add_ablations_command(app),
   };
   try {

@@ -1,5 +1,6 @@
 #include "sim/run.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
@@ -96,6 +97,12 @@ class Audience final : hw::Observer {
     const fw::Notice notice = ConcealedView(engine_.concealed()).read<fw::Notice>(mailbox.argument[0]);
     for (RunObserver* observer : observers_) observer->notice(notice, cycle);
   }
+  void before_service() {
+    for (RunObserver* observer : observers_) observer->before_service();
+  }
+  void after_service(bool stop) {
+    for (RunObserver* observer : observers_) observer->after_service(stop);
+  }
   void end(uint64_t cycle) {
     for (RunObserver* observer : observers_) observer->end(cycle);
   }
@@ -103,6 +110,9 @@ class Audience final : hw::Observer {
  private:
   void observe(const hw::Observation& observation) override {
     for (RunObserver* observer : observers_) observer->molecule(observation);
+  }
+  bool wants_records() const override {
+    return std::any_of(observers_.begin(), observers_.end(), [](const RunObserver* observer) { return observer->wants_records(); });
   }
 
   const std::vector<RunObserver*>& observers_;
@@ -172,7 +182,7 @@ RunResult run_program(const RunRequest& request) {
   RunResult result;
   uint64_t idle = 0;
   std::set<x86::Mnemonic> unsupported;
-  const auto service = [&](fw::Service kind, uint64_t cycle) {
+  const auto serve = [&](fw::Service kind, uint64_t cycle) {
     switch (kind) {
       case fw::Service::GuestException:
       case fw::Service::Attention: {
@@ -219,6 +229,13 @@ RunResult run_program(const RunRequest& request) {
     return false;
   };
 
+  const auto service = [&](fw::Service kind, uint64_t cycle) {
+    audience.before_service();
+    const bool go_on = serve(kind, cycle);
+    audience.after_service(!go_on);
+    return go_on;
+  };
+
   const auto start = std::chrono::steady_clock::now();
   // On a terminal the run goes in slices, so that progress can be drawn; the slices are no part of the machine.
   constexpr uint64_t kSlice = 2'000'000;
@@ -242,6 +259,10 @@ RunResult run_program(const RunRequest& request) {
     case StopReason::Cycles:
       result.exit_code = kExitLimit;
       result.message = fmt::format("stopped at --max-cycles {}", request.limits.cycles);
+      break;
+    case StopReason::Stopped:
+      result.exit_code = kExitInternal;
+      result.message = "stopped by who observed it";
       break;
     case StopReason::Interrupted:
       result.exit_code = kExitInterrupted;

@@ -214,6 +214,7 @@ CompileStats Compiler::compile(Region& region, const CompileOptions& options, Co
     scheduler_.pack_in_order(code_.ops, &reads_, plan_);
   } else {
     scheduler_.run(code_.ops, {}, reads_, plan_options, plan_);
+    scheduler_.compact(plan_);
   }
   stats.cycles = plan_.cycles;
 

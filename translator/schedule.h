@@ -51,6 +51,9 @@ class Scheduler {
   void run(std::span<MachOp> ops, std::span<const VirtualRegister> virtuals, const PointReads& points,
            const ScheduleOptions& options, Schedule& out);
 
+  /// Makes the result of the last run(), over physical registers, denser without making it longer: a molecule before idle cycles goes into the
+  /// one behind them if nothing waits for it and the atoms fit, and the last exit's commit into the molecule of its branch if that makes the room.
+  void compact(Schedule& plan);
   /// Packs atoms over physical registers in the order given: an atom goes into the molecule at hand unless it needs what is made
   /// there, overwrites what an exit there reads, finds no slot, or belongs to another cycle of the first scheduling. For a
   /// fraction of what run() costs. `points`: what the points read; null: there are none, as in an exit's stub.
@@ -87,6 +90,9 @@ class Scheduler {
     const size_t word = range.word + size_t{half};
     return word < pending_stores_.size() ? pending_stores_[word] & range.stores[half] : 0;
   }
+
+  bool may_wait(uint32_t op, uint32_t cycle, const Schedule& plan);
+  bool pack(std::vector<uint16_t>& atoms);
 
   void count_uses();
   bool exceeds_registers(const MachOp& op) const;

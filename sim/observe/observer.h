@@ -18,6 +18,11 @@ class RunObserver {
   /// The firmware's memory is as it was when it sent the notice.
   virtual void notice(const fw::Notice&, uint64_t /*cycle*/) {}
   virtual void molecule(const hw::Observation&) {}
+  /// Whether molecule() is to be given retire records.
+  virtual bool wants_records() const { return false; }
+  /// Around each platform service, which may change memory; `stop`: it ends the run.
+  virtual void before_service() {}
+  virtual void after_service(bool /*stop*/) {}
   /// The run has ended.
   virtual void end(uint64_t /*cycle*/) {}
 };

@@ -91,14 +91,6 @@ void parse_directive(HostProgram& program, const std::string& line) {
   }
 }
 
-isa::PlatformResult serve(uint32_t number) {
-  switch (number) {
-    case kServiceNothing: return {};
-    case kServiceAttention: return {false, true, 77};
-    default: return {true, false, 0};
-  }
-}
-
 struct TestPort final : isa::PlatformPort {
   isa::PlatformResult service(uint32_t number) override { return serve(number); }
 };
@@ -116,7 +108,21 @@ struct ScratchRegisters final : isa::Device {
   }
 };
 
+/// The timer as a follower sees it: it takes what is written. Its interrupts come by the leader's records.
+struct TimerSink final : isa::Device {
+  void read(uint64_t, unsigned size, uint8_t* bytes) override { std::memset(bytes, 0, size); }
+  void write(uint64_t, unsigned, const uint8_t*) override {}
+};
+
 }  // namespace
+
+isa::PlatformResult serve(uint32_t number) {
+  switch (number) {
+    case kServiceNothing: return {};
+    case kServiceAttention: return {false, true, 77};
+    default: return {true, false, 0};
+  }
+}
 
 SystemParameters test_machine() {
   using isa::Unit;
@@ -291,6 +297,27 @@ CycleRun run_cycles(const HostProgram& program, bool traced, uint64_t max_cycles
   }
   result.sums = platform.account().total() == result.cycles;
   return result;
+}
+
+LockstepRun run_lockstep(const HostProgram& program, uint64_t max_cycles) {
+  Platform platform(program.machine, kGuestRam);
+  EXPECT_TRUE(platform.load(kConcealedBase, program.code.bytes.data(), program.code.bytes.size()));
+  isa::PhysicalMemory memory(kGuestRam, kConcealedBase, kConcealedSize);
+  ScratchRegisters scratch;
+  TimerSink timer;
+  memory.add_device(kScratchBase, sizeof scratch.registers, scratch);
+  memory.add_device(kTimerBase, 4096, timer);
+  Follower follower(program.machine.core.config, platform.memory(), memory, [&platform] { platform.stop(); });
+  platform.set_service([&follower](uint32_t number, uint64_t) {
+    follower.before_service();
+    const isa::PlatformResult result = serve(number);
+    follower.after_service(result);
+    return result;
+  });
+  platform.observe(&follower);
+  platform.run(max_cycles);
+  platform.observe(nullptr);
+  return {follower.difference(), follower.records(), follower.commits(), platform.cycles()};
 }
 
 }  // namespace chrysalis::hw::test

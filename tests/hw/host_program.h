@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "hw/lockstep.h"
 #include "hw/platform.h"
 #include "isa-host/assembler.h"
 #include "isa-host/functional.h"
@@ -73,6 +74,9 @@ struct HostProgram {
 inline constexpr uint32_t kServiceNothing = 0x1001;
 inline constexpr uint32_t kServiceAttention = 0x1002;  ///< asks for attention, with EINFO 77
 
+/// What they answer.
+isa::PlatformResult serve(uint32_t number);
+
 /// Parses and assembles. Test failures report what is wrong.
 HostProgram read_program(const std::string& name, const std::string& text);
 HostProgram read_program_file(const std::string& path);
@@ -92,5 +96,13 @@ struct CycleRun {
 /// Runs to label `end` on the cycle model, molecule by molecule if `traced`, else in one run to the `platform`
 /// atom or cycle limit. `engine` makes its core.
 CycleRun run_cycles(const HostProgram& program, bool traced, uint64_t max_cycles = 10'000'000, const EngineFactory& engine = systemc_engine);
+
+
+/// The cycle model with the functional executor in lockstep.
+struct LockstepRun {
+  std::optional<Difference> difference;
+  uint64_t records = 0, commits = 0, cycles = 0;
+};
+LockstepRun run_lockstep(const HostProgram& program, uint64_t max_cycles = 10'000'000);
 
 }  // namespace chrysalis::hw::test

@@ -106,6 +106,8 @@ class Generator {
   uint8_t reg(bool written) {
     // r0..r27 and r32..r50; reads may also see the rest.
     if (!written && random_.chance(8)) return static_cast<uint8_t>(random_.below(64));
+    // A third from four registers, so that molecules wait for each other.
+    if (random_.chance(3)) return static_cast<uint8_t>(random_.below(4));
     const unsigned n = static_cast<unsigned>(random_.below(28 + 19));
     return static_cast<uint8_t>(n < 28 ? n : n + 4);
   }
@@ -117,6 +119,11 @@ class Generator {
       a.op = static_cast<Op>(random_.below(isa::kOps));
       const isa::AtomInfo* row = &isa::info(a.op);
       constexpr uint32_t kInteresting = isa::kLoad | isa::kStore | isa::kProbe | isa::kCommit | isa::kRollback | isa::kMasked;
+      // Among the many loads and stores commits would be rare, and with them everything that is released.
+      if (random_.chance(16)) {
+        a.op = random_.chance(6) ? Op::Rollback : random_.chance(3) ? Op::CommitPc : Op::Commit;
+        row = &isa::info(a.op);
+      }
       if (!random_.chance(4) && !row->has(kInteresting)) continue;
       if (a.op == Op::Platform || a.op == Op::Eret || a.op == Op::TlbWrite) continue;
       a.rd = row->uses(isa::kWritesVd | isa::kReadsVd) ? static_cast<uint8_t>(random_.below(64)) : reg(true);
@@ -224,7 +231,7 @@ HostProgram random_program(uint64_t seed, unsigned slots, unsigned rounds, Inter
 
   // Every third seed on a machine with two memory ports, every fifth with a small store buffer.
   if (seed % 3 == 0) set_parameter(program.machine, "ports=2");
-  if (seed % 5 == 0) set_parameter(program.machine, "store_buffer=4");
+  if (seed % 5 == 0) set_parameter(program.machine, seed % 2 == 0 ? "store_buffer=2" : "store_buffer=4");
   Generator generator(seed, program.machine.core.config.machine);
   const uint64_t first = program.symbol("slots");
   for (unsigned i = 0; i < slots; ++i) {
