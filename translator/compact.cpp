@@ -9,9 +9,12 @@ namespace chrysalis::translator {
 /// Whether everything that waits for `op` can do so until it issues in `cycle`, the code that an exit leads to included, which comes up after the
 /// penalty of a branch. A load that some atom reads is left early: it may miss.
 bool Scheduler::may_wait(uint32_t op, uint32_t cycle, const Schedule& plan) {
+  const isa::Latency latency_class = isa::info(ops_[op].op).latency;
+  // The next one for an iterative unit may follow as soon as it is free.
+  if (latency_class == isa::Latency::Div || latency_class == isa::Latency::FpDiv || latency_class == isa::Latency::FpSqrt) return false;
   const bool loads = isa::info(ops_[op].op).has(isa::kLoad);
   const OpRegs own = registers_of(ops_[op]);
-  const uint32_t ready = cycle + machine_.latency[static_cast<unsigned>(isa::info(ops_[op].op).latency)];
+  const uint32_t ready = cycle + machine_.latency[static_cast<unsigned>(latency_class)];
   const auto in_time = [&](uint32_t exit) { return ready <= plan.cycle[exit] + 1 + machine_.branch_penalty; };
   released_.assign(1, static_cast<uint16_t>(op));
   bool may = in_time(graph_.operations() - 1);
