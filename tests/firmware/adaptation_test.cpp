@@ -174,6 +174,7 @@ GUEST_CODE(stores, R"(
 
 // Regions commit before the buffer is full, so the firmware is told of a larger one than there is.
 TEST_P(AdaptationTest, RegionsThatFillTheStoreBufferGetShorter) {
+  if (GetParam().form == Form::Hosted) GTEST_SKIP() << "the hosted form's buffer is as large as the firmware is told";
   Guest guest(GUEST_BYTES(stores), GetParam());
   prepare = [](Guest& g) { g.mailbox().machine.store_buffer_entries = 4096; };
   run(guest);
