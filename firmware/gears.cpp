@@ -182,6 +182,7 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   options.passes = options_.passes;
   options.pass_stores = (options_.switches & kSwitchPassStores) != 0;
   options.clock = &clock_;
+  options.reschedule = gear > 2;
   const std::span<const uint32_t> addresses = former_.addresses();
   if ((options_.switches & kSwitchReorder) == 0 || (adapts() && adaptation_.throttled(eip))) region.in_order.assign(addresses.size(), 1);
   notify({.kind = NoticeKind::Formed, .gear = static_cast<uint8_t>(gear), .eip = eip, .code = place.address,
@@ -293,11 +294,13 @@ uint32_t Gears::note_fault(Translation& t, FaultKind kind) {
 
 bool Gears::recheck(uint32_t eip) {
   constexpr uint32_t kPatience = 4;
-  Translation* const t = cache_.find(eip);
-  if (t == nullptr || !t->checks) return false;
+  Translation* t = cache_.find(eip);
+  // One that commits on the way leaves the address of its last commit.
+  if (t == nullptr || !t->checks) t = cache_.checking(eip);
+  if (t == nullptr) return false;
   if (cache_.recheck(*t)) return true;
   if (note_fault(*t, FaultKind::Check) == kPatience && adapts() && t->instructions > 1) {
-    adaptation_.shorten(eip, t->instructions);
+    adaptation_.shorten(t->eip, t->instructions);
     count(Counter::Retranslations);
     cache_.discard(*t, DropReason::MadeAnew);
   }

@@ -14,7 +14,7 @@ namespace chrysalis::fw {
 #define CHRYSALIS_NOTICES(NOTICE)                                                                                  \
   NOTICE(Translating, "translating", "the translator begins: gear")                                                \
   NOTICE(Formed, "formed", "gears 2 and 3: the region is there, before any pass: gear, code, formed")              \
-  NOTICE(Installed, "installed", "the translation can be entered: gear, code, bytes, instructions, key, exits")    \
+  NOTICE(Installed, "installed", "the translation can be entered: gear, code, bytes, instructions, key, checks, exits")    \
   NOTICE(Refused, "refused", "nothing came of it: no instruction that a translation can hold, or no room: gear")   \
   NOTICE(Dropped, "dropped", "the translation is not entered any more: gear, code, reason")                        \
   NOTICE(Reactivated, "reactivated", "the source of a dropped one is what it was: it can be entered again: gear, code") \
@@ -67,6 +67,7 @@ struct Notice {
   uint8_t gear = 0;
   uint8_t cause = 0;          ///< isa::Cause
   DropReason reason = DropReason::Replaced;
+  bool checks = false;        ///< the translation compares its source with what it was
   uint32_t eip = 0;           ///< where the translation begins
   uint32_t other = 0;         ///< guest address that the exit leads to
   uint32_t instructions = 0;  ///< x86 instructions

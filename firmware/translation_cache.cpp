@@ -220,7 +220,7 @@ Translation* TranslationCache::install(const NewTranslation& made, const Source&
   }
   t.next_in_bucket = bucket(t.eip);
   bucket(t.eip) = &t;
-  notify({.kind = NoticeKind::Installed, .gear = t.gear, .eip = t.eip, .instructions = t.instructions, .code = t.code, .bytes = t.bytes,
+  notify({.kind = NoticeKind::Installed, .gear = t.gear, .checks = t.checks, .eip = t.eip, .instructions = t.instructions, .code = t.code, .bytes = t.bytes,
           .key = t.key, .exits = reinterpret_cast<uint64_t>(&exits_[area.first_exit + t.first_exit]), .exit_count = t.exit_count,
           .first_exit = made.place.first_exit});
   if (has(kSwitchAnnounce)) announce(t);
@@ -451,6 +451,19 @@ void TranslationCache::written(CodeHolder& holder, const CodeWrite& write) {
   if (!touched || !write.done) return;
   if (has(kSwitchGroups)) lapse(t);
   else discard(t, DropReason::CodeChanged);
+}
+
+Translation* TranslationCache::checking(uint32_t eip) {
+  if (!code_.changes().any_checked()) return nullptr;
+  for (unsigned i = 0; i < kBuckets; ++i) {
+    for (Translation* t = buckets_[i]; t != nullptr; t = t->next_in_bucket) {
+      if (!t->valid || !t->checks || t->key != code_.key()) continue;
+      for (const SourceInstruction& instruction : source_of(*t)) {
+        if (instruction.eip == eip && code_.still_mapped(*t) && !source_is_back(*t)) return t;
+      }
+    }
+  }
+  return nullptr;
 }
 
 bool TranslationCache::recheck(Translation& t) {

@@ -171,7 +171,9 @@ class TranslationCache final : public CodeOwner {
   /// It must not be executed any more, whatever becomes of its source.
   void discard(Translation& t, DropReason reason);
   void written(CodeHolder& holder, const CodeWrite& write) override;
-  /// A translation that checks its source has trapped at its entry. True: its source has changed, and it is not active any more.
+  /// A translation that checks its source and has the instruction at `eip`, which is not its entry; or null. Slow.
+  Translation* checking(uint32_t eip);
+  /// A translation that checks its source has trapped. True: its source has changed, and it is not active any more.
   bool recheck(Translation& t);
   /// Another key holds.
   void forget_jumps();

@@ -122,6 +122,12 @@ class FirmwareCharge {
     to.atoms += moved.atoms;
     to.instructions += moved.instructions;
   }
+  /// To whom cycles of `mode` go.
+  Mode charged(Mode mode) const {
+    for (const Mode shared : kFirmwareModes)
+      if (mode == shared && to_ != Mode::Firmware) return to_;
+    return mode;
+  }
   void change(Account& account, Mode mode) {
     settle(account);
     to_ = mode;

@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace chrysalis::hw {
+namespace {
+
+/// For the thread that runs the engine: the code of a verilated core keeps much on its stack.
+constexpr std::size_t kStackBytes = 1 << 20;
+
+}  // namespace
 
 Core::Core(sc_core::sc_module_name name, const Clock& clock)
     : sc_module(name),
@@ -12,13 +18,14 @@ Core::Core(sc_core::sc_module_name name, const Clock& clock)
       interrupts("interrupts"),
       clock_(clock) {
   SC_THREAD(execute);
+  set_stack_size(kStackBytes);
 }
 
 Core::~Core() = default;
 
-void Core::configure(const CoreParameters& parameters, isa::PhysicalMemory& memory, uint32_t quantum) {
-  Surroundings& surroundings = *this;
-  engine_ = std::make_unique<Engine>(parameters, memory, surroundings);
+void Core::configure(const EngineFactory& build, const CoreParameters& parameters, isa::PhysicalMemory& memory, uint32_t quantum) {
+  engine_.reset();  // before another: an engine may be the only one of its kind
+  engine_ = build(parameters, memory, *this);
   quantum_ = quantum;
 }
 

@@ -8,13 +8,13 @@
 #include <tlm_utils/simple_initiator_socket.h>
 
 #include "hw/clock.h"
-#include "hw/engine.h"
+#include "hw/core_engine.h"
 #include "hw/line_request.h"
 #include "hw/surroundings.h"
 
 namespace chrysalis::hw {
 
-/// Runs an Engine in a thread. Misses leave through the instruction and data sockets, with the time of the
+/// Runs a CoreEngine in a thread. Misses leave through the instruction and data sockets, with the time of the
 /// request as annotated delay: the thread does not wait for them. It waits only to synchronise, once per
 /// quantum, and before accesses to devices.
 class Core : public sc_core::sc_module, private Surroundings {
@@ -30,16 +30,17 @@ class Core : public sc_core::sc_module, private Surroundings {
   Core(sc_core::sc_module_name name, const Clock& clock);
   ~Core() override;
 
-  /// Another machine, in the state of reset, with cold caches. Time is at the clock's cycle 0. Not while running.
-  void configure(const CoreParameters& parameters, isa::PhysicalMemory& memory, uint32_t quantum);
+  /// Another machine, in the state of reset, with cold caches; `build` makes its engine. Time is at the clock's
+  /// cycle 0. Not while running.
+  void configure(const EngineFactory& build, const CoreParameters& parameters, isa::PhysicalMemory& memory, uint32_t quantum);
   void set_service(Service service) { service_ = std::move(service); }
 
   /// What the next sc_start() runs; that returns, by sc_pause(), when the engine has ended.
   void prepare_run(const RunLimits& limits);
   RunEnd run_end() const { return end_; }
 
-  Engine& engine() { return *engine_; }
-  const Engine& engine() const { return *engine_; }
+  CoreEngine& engine() { return *engine_; }
+  const CoreEngine& engine() const { return *engine_; }
 
  private:
   void execute();
@@ -55,7 +56,7 @@ class Core : public sc_core::sc_module, private Surroundings {
   void advance_to(Cycle now);
 
   const Clock& clock_;
-  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<CoreEngine> engine_;
   uint32_t quantum_ = 1;
   Service service_;
   RunLimits limits_;

@@ -130,6 +130,11 @@ Cycle DataSide::issue(DataAccess* accesses, unsigned count, uint32_t gated, bool
   };
   drain_to(now);
   for (;;) {
+    // What has drained in the meantime is no longer forwarded.
+    for (unsigned i = 0; i < count; ++i) {
+      DataAccess& access = accesses[i];
+      access.forwarded = access.guest && access.kind == DataUse::Load && covers(access.address, access.size, access.gated);
+    }
     Level level = Level::L2;
     const Cycle until = blocked_until(accesses, count, now, &level);
     if (until > now) {
@@ -190,6 +195,7 @@ void DataSide::apply(DataAccess& access, Cycle now) {
 // -- draining --------------------------------------------------------------------------------------------
 
 void DataSide::release(uint64_t address, uint32_t size, Cycle now) {
+  drain_to(now);  // or this one would follow those before it at once, in cycles before its release (rule S4)
   if (released_.empty()) next_drain_ = std::max(next_drain_, now + 1);
   released_.push({address, size, now});
   idle_from_ = kNever;

@@ -23,9 +23,10 @@ struct DataAccess {
   uint8_t size = 0;        ///< bytes, 1 to 16
   uint8_t latency = 0;     ///< of a hit
   uint8_t destination = 0; ///< carried for the caller
-  bool guest = false;      ///< carried for the caller: a guest load
-  bool forwarded = false;  ///< every byte is in the store buffer (rule D9)
+  bool guest = false;      ///< a guest load: it sees the store buffer
+  uint32_t gated = 0;      ///< its bytes that gated stores supply, a bit each (rule D9)
   // answer
+  bool forwarded = false;  ///< every byte is in the store buffer (rule D9)
   Cycle ready = 0;             ///< when the result can be read
   Level level = Level::L1;     ///< who supplied it
 };

@@ -67,7 +67,7 @@ void Engine::reset() {
   code_.written(parameters_.config.concealed_base, parameters_.config.concealed_size);
   account_ = Account{};
   firmware_charge_ = FirmwareCharge{};
-  statistics_ = Statistics{};
+  statistics_ = CoreCounters{};
   current_ = go(core_.pc);
   redirected_to_ = current_;
   up_ = 0;
@@ -89,7 +89,13 @@ Account Engine::account() const {
   return account;
 }
 
-void Engine::charge_firmware_to(Mode mode) { firmware_charge_.change(account_, mode); }
+void Engine::charge_firmware_to(Mode mode) {
+  // The molecule under way keeps what it has been charged with.
+  ModeAccount& under_way = account_[observed_mode_];
+  const ModeAccount before = under_way;
+  firmware_charge_.change(account_, mode);
+  for (unsigned i = 0; i < kCharges; ++i) observation_.charged[i] += under_way.cycles[i] - before.cycles[i];
+}
 
 uint64_t Engine::molecule_count() const {
   uint64_t count = 0;
@@ -101,6 +107,30 @@ uint64_t Engine::atom_count() const {
   uint64_t count = 0;
   for (const ModeAccount& mode : account_.mode) count += mode.atoms;
   return count;
+}
+
+CoreCounters Engine::counters() const {
+  CoreCounters counters = statistics_;
+  counters.cycles = up_;
+  counters.molecules = molecule_count();
+  counters.atoms = atom_count();
+  counters.slots = counters.molecules * parameters_.config.machine.width;
+  counters.instructions = instructions();
+  counters.commits = core_.commits;
+  counters.rollbacks = core_.rollbacks;
+  counters.forwards = bus_.forwarded;
+  counters.jtb_lookups = core_.jtb.lookups();
+  counters.jtb_hits = core_.jtb.hits();
+  counters.return_pops = core_.returns.pops();
+  counters.return_hits = core_.returns.hits();
+  counters.decodings = code_.decodings();
+  counters.data = data_.statistics();
+  counters.fetch = fetch_.statistics();
+  return counters;
+}
+
+CoreView Engine::view() const {
+  return {core_.r, core_.v, core_.special, &core_.shadow, current_->address, core_.stores.size()};
 }
 
 void Engine::memory_written(uint64_t address, uint64_t size) {
@@ -130,6 +160,7 @@ void Engine::memory_written(uint64_t address, uint64_t size) {
 }
 
 [[gnu::always_inline]] inline Cycle Engine::issue_accesses(const Decoded& molecule, Cycle now) {
+  if (answered_ > now) return issue_slowly(molecule, now);
   if (bus_.gated_stores == 0) {
     if (bus_.access_count == 0) return now;
     const DataAccess& only = bus_.accesses[0];
@@ -158,10 +189,10 @@ void Engine::observe(Observer* observer) {
 void Engine::begin_observation(const Decoded& molecule, Cycle now) {
   observation_.up = now;
   // A molecule that is not decoded yet has no account. Nothing is charged to it before it has been.
-  const Mode mode = molecule.line == Decoded::kUndecoded ? code_.mode_of(molecule.address)
-                                                         : static_cast<Mode>(molecule.account - account_.mode);
-  observation_.mode = mode;
-  std::copy_n(account_[mode].cycles, kCharges, observation_.charged);
+  observed_mode_ = molecule.line == Decoded::kUndecoded ? code_.mode_of(molecule.address)
+                                                        : static_cast<Mode>(molecule.account - account_.mode);
+  observation_.mode = firmware_charge_.charged(observed_mode_);
+  std::copy_n(account_[observed_mode_].cycles, kCharges, observation_.charged);
 }
 
 void Engine::end_observation(const Decoded& molecule, Cycle issued, Cycle done, const Decoded& next, isa::Cause event,
@@ -177,7 +208,7 @@ void Engine::end_observation(const Decoded& molecule, Cycle issued, Cycle done, 
   o.issued = issued;
   o.done = done;
   o.record = recorder_ == nullptr ? nullptr : &recorder_->finish(core_);
-  for (unsigned i = 0; i < kCharges; ++i) o.charged[i] = account_[o.mode].cycles[i] - o.charged[i];
+  for (unsigned i = 0; i < kCharges; ++i) o.charged[i] = account_[observed_mode_].cycles[i] - o.charged[i];
   observer_->observe(o);
 }
 
@@ -209,6 +240,7 @@ template <bool kObserved> RunEnd Engine::loop(const RunLimits& limits) {
         current_ = molecule;
         up_ = now;
         ready_already_ = true;
+        data_.drain_to(now);  // so that what is counted does not depend on when the run ends
         return why_ended(now);
       }
       if (attention == Attention::Event) {
@@ -268,6 +300,7 @@ template <bool kObserved> RunEnd Engine::loop(const RunLimits& limits) {
           if constexpr (kObserved) end_observation(finished, observation_.issued, now, *molecule, Cause::None, instructions);
           if (core_.stopped) {
             up_ = now;
+            data_.drain_to(now);
             return RunEnd::Platform;
           }
           continue;
@@ -430,7 +463,7 @@ Cycle Engine::issue_slowly(const Decoded& molecule, Cycle now) {
       continue;
     }
     access.latency = parameters_.data.load_latency;
-    access.forwarded = access.guest && in_store_buffer(access);
+    access.gated = access.guest ? gated_bytes(access) : 0;
     ++count;
   }
   const unsigned gated = core_.stores.size() + release_count_;
@@ -459,8 +492,8 @@ Cycle Engine::issue_slowly(const Decoded& molecule, Cycle now) {
   return now;
 }
 
-/// Rule D9: whether every byte of the load is gated, by a store of an earlier molecule, or not yet drained.
-bool Engine::in_store_buffer(const DataAccess& access) const {
+/// Rule D9: the bytes of the load that are gated, by stores of earlier molecules; a bit each.
+uint32_t Engine::gated_bytes(const DataAccess& access) const {
   uint32_t covered = 0;
   for (unsigned i = 0; i < gated_before_; ++i) {
     const isa::GatedStore& store = core_.stores[i];
@@ -468,7 +501,7 @@ bool Engine::in_store_buffer(const DataAccess& access) const {
       if (access.address + byte - store.address < store.size) covered |= 1u << byte;
     }
   }
-  return data_.covers(access.address, access.size, covered);
+  return covered;
 }
 
 // -- after the issue ---------------------------------------------------------------------------------------------------
@@ -489,9 +522,9 @@ Cycle Engine::finish(Decoded& molecule, Cycle now, Cycle penalty) {
   for (unsigned i = 0; i < release_count_; ++i) data_.release(releases_[i].address, releases_[i].size, now);
   release_count_ = 0;
   if ((molecule.flags & kSerialises) != 0) {
+    if (core_.event.cause != Cause::None) return take_event(molecule, now);  // rule B9: instead of a redirect
     // `eret` is the branch among them. Any may have changed what attend() looks for.
     account[(molecule.flags & kBranches) != 0 ? Charge::Event : Charge::Branch] += penalty;
-    if (core_.event.cause != Cause::None) return take_event(molecule, now);
     look_ahead();
   } else {
     account[Charge::Branch] += penalty;
@@ -511,6 +544,7 @@ Cycle Engine::take_event(Decoded& molecule, Cycle now) {
   const isa::MachineDescription& machine = parameters_.config.machine;
   ++statistics_.events[static_cast<unsigned>(cause)];
   bus_.access_count = bus_.gated_stores = 0;
+  answered_ = 0;  // a device that was asked before the event holds up nobody
   core_.pc = molecule.address;
   if (recorder_ != nullptr && cause != Cause::PlatformReturn) recorder_->raised(core_.event);
   core_.enter_event();
@@ -549,7 +583,6 @@ Engine::Attention Engine::attend(const Decoded& molecule, Cycle now) {
     return Attention::End;
   }
   if (now > quiet_until_ || quiet_until_ == 0) {
-    ++statistics_.synchronisations;
     up_ = now;
     quiet_until_ = surroundings_.synchronise(now);
     bus_.lines = surroundings_.interrupt_lines();

@@ -6,6 +6,7 @@
 
 #include "hw/account.h"
 #include "hw/code_map.h"
+#include "hw/core_engine.h"
 #include "hw/data_side.h"
 #include "hw/engine_bus.h"
 #include "hw/fetch_side.h"
@@ -18,74 +19,41 @@ namespace chrysalis::hw {
 
 class Recorder;
 
-/// How far a run may go.
-struct RunLimits {
-  Cycle cycles = kNever;              ///< no molecule is ready in this cycle or later
-  uint64_t instructions = kNever;     ///< no molecule begins once so many guest instructions are committed
-};
-
-enum class RunEnd : uint8_t {
-  Cycles,        ///< RunLimits::cycles
-  Instructions,  ///< RunLimits::instructions
-  Platform,      ///< the service asked to stop
-  Stopped,       ///< stop() was called
-};
-
 /// Implements docs/timing.md, with DataSide and FetchSide. It is plain C++: SystemC begins at `Surroundings`.
 ///
 /// Molecules execute in bursts, each up to the cycle that Surroundings::synchronise() has promised to be
 /// quiet; what a burst computes does not depend on where it ends.
-class Engine final : private EngineHooks {
+class Engine final : public CoreEngine, private EngineHooks {
  public:
-  struct Statistics {
-    uint64_t events[isa::kCauses] = {};
-    uint64_t rollback_atoms = 0;      ///< rollbacks by the atom; by event: `events`
-    uint64_t guest_stores = 0;        ///< gated stores released
-    uint64_t gated_peak = 0;          ///< most stores ever gated at a commit
-    uint64_t device_accesses = 0;
-    uint64_t branches_taken = 0;
-    uint64_t synchronisations = 0;
-  };
-
   Engine(const CoreParameters& parameters, isa::PhysicalMemory& memory, Surroundings& surroundings);
-  ~Engine();
+  ~Engine() override;
 
-  /// Power on; caches cold, statistics zero. Memory keeps its contents.
-  void reset();
+  void reset() override;
+  RunEnd run(const RunLimits& limits) override;
+  void stop() override { stop_requested_ = true; }
 
-  /// Executes from where the last run ended.
-  RunEnd run(const RunLimits& limits);
-
-  /// Makes run() return at its next synchronisation. May be called from anywhere, a signal handler too.
-  void stop() { stop_requested_ = true; }
-
-  /// Tells `observer` of every molecule from now on; null: nobody. Not while running.
-  void observe(Observer* observer);
+  void observe(Observer* observer) override;
 
   ModelCore& core() { return core_; }
   const ModelCore& core() const { return core_; }
 
-  /// Cycles passed: the next molecule comes up in this one, or its waiting so far has been charged.
-  Cycle cycles() const { return up_; }
-  Account account() const;
-  const Statistics& statistics() const { return statistics_; }
+  Cycle cycles() const override { return up_; }
+  uint64_t instructions() const override { return core_.special[static_cast<unsigned>(isa::Special::Gcount)]; }
+  Account account() const override;
+  CoreCounters counters() const override;
+  CoreView view() const override;
   const DataSide& data_side() const { return data_; }
   const FetchSide& fetch_side() const { return fetch_; }
   const EngineBus& bus() const { return bus_; }
   uint64_t decodings() const { return code_.decodings(); }
   uint64_t molecule_count() const;
   uint64_t atom_count() const;
-  /// Rule A3: what atom_count() would be with every slot used.
-  uint64_t slot_count() const { return molecule_count() * parameters_.config.machine.width; }
   /// The molecule that comes next. Between runs.
   uint64_t next_address() const { return current_->address; }
 
-  /// Molecules in [begin, end) count for `mode`.
-  void set_mode(uint64_t begin, uint64_t end, Mode mode) { code_.set_mode(begin, end, mode); }
-  /// What the firmware's modes (kFirmwareModes) would be charged from now on goes to `mode`; Firmware: to each its own again.
-  void charge_firmware_to(Mode mode);
-  /// Somebody other than the core has written concealed memory.
-  void memory_written(uint64_t address, uint64_t size);
+  void set_mode(uint64_t begin, uint64_t end, Mode mode) override { code_.set_mode(begin, end, mode); }
+  void charge_firmware_to(Mode mode) override;
+  void memory_written(uint64_t address, uint64_t size) override;
 
  private:
   static constexpr unsigned kRegisters = kNoRegister + 1;  ///< the last absorbs results that nobody reads
@@ -115,7 +83,7 @@ class Engine final : private EngineHooks {
   Cycle issue_accesses(const Decoded& molecule, Cycle now);
   bool issue_hits(const Decoded& molecule, Cycle now);
   Cycle issue_slowly(const Decoded& molecule, Cycle now);
-  bool in_store_buffer(const DataAccess& access) const;
+  uint32_t gated_bytes(const DataAccess& access) const;
   Cycle wait_for_devices(ModeAccount& account, Cycle now);
   void occupy_units(const Decoded& molecule, Cycle now);
   Cycle finish(Decoded& molecule, Cycle now, Cycle penalty);
@@ -172,12 +140,13 @@ class Engine final : private EngineHooks {
   unsigned committed_ = 0;  ///< x86 instructions committed by the molecule under way
   unsigned release_count_ = 0;         ///< stores that the molecule's commit releases
   unsigned gated_before_ = 0;          ///< gated stores when the molecule began
-  Statistics statistics_;
+  CoreCounters statistics_;             ///< those that are counted as they happen; see counters()
 
   // Of the molecule under way, for the observer.
   Observer* observer_ = nullptr;
   std::unique_ptr<Recorder> recorder_;  ///< if it wants records
   Observation observation_;
+  Mode observed_mode_ = Mode::Firmware;  ///< in which its cycles are counted first; observation_.mode: to whom they go
 };
 
 }  // namespace chrysalis::hw

@@ -7,6 +7,7 @@
 #include "hw/clock.h"
 #include "hw/core.h"
 #include "hw/device_bus.h"
+#include "hw/engine.h"
 #include "hw/interrupt_controller.h"
 #include "hw/l2_cache.h"
 #include "hw/memory.h"
@@ -58,11 +59,11 @@ struct Platform::Fabric {
     core.interrupts.bind(raised);
   }
 
-  void start(const SystemParameters& parameters, isa::PhysicalMemory& contents) {
+  void start(const SystemParameters& parameters, isa::PhysicalMemory& contents, const EngineFactory& engine) {
     clock.reset();
     l2.configure(parameters.l2, parameters.l2_timing);
     memory.configure(contents, parameters.memory_timing);
-    core.configure(parameters.core, contents, parameters.quantum);
+    core.configure(engine, parameters.core, contents, parameters.quantum);
     timer.reset();
     scratch.reset();
     // Lets the lines settle, and every thread reach its first wait; no time passes.
@@ -76,12 +77,17 @@ Platform::Fabric& Platform::fabric() {
   return *instance;
 }
 
-Platform::Platform(const SystemParameters& parameters, uint64_t guest_ram_size) : parameters_(parameters) {
+std::unique_ptr<CoreEngine> systemc_engine(const CoreParameters& parameters, isa::PhysicalMemory& memory, Surroundings& surroundings) {
+  return std::make_unique<Engine>(parameters, memory, surroundings);
+}
+
+Platform::Platform(const SystemParameters& parameters, uint64_t guest_ram_size, EngineFactory engine)
+    : parameters_(parameters), engine_(std::move(engine)) {
   check(!fabric().in_use, "one Platform at a time");
   const isa::CoreConfig& config = parameters.core.config;
   memory_ = std::make_unique<isa::PhysicalMemory>(guest_ram_size, config.concealed_base, config.concealed_size);
   fabric().in_use = true;
-  fabric().start(parameters_, *memory_);
+  fabric().start(parameters_, *memory_, engine_);
 }
 
 Platform::~Platform() {
@@ -112,7 +118,7 @@ void Platform::set_mode(uint64_t begin, uint64_t end, Mode mode) {
 void Platform::observe(Observer* observer) { fabric().core.engine().observe(observer); }
 
 void Platform::reset() {
-  fabric().start(parameters_, *memory_);
+  fabric().start(parameters_, *memory_, engine_);
   for (const auto& [range, mode] : modes_) fabric().core.engine().set_mode(range.first, range.second, mode);
 }
 
@@ -133,9 +139,7 @@ End Platform::run(uint64_t max_cycles, uint64_t max_instructions) {
 void Platform::stop() { fabric().core.engine().stop(); }
 
 uint64_t Platform::cycles() const { return fabric().core.engine().cycles(); }
-uint64_t Platform::instructions() const {
-  return fabric().core.engine().core().special[static_cast<unsigned>(isa::Special::Gcount)];
-}
+uint64_t Platform::instructions() const { return fabric().core.engine().instructions(); }
 void Platform::charge_firmware_to(Mode mode) { fabric().core.engine().charge_firmware_to(mode); }
 Account Platform::account() const { return fabric().core.engine().account(); }
 
@@ -144,11 +148,7 @@ std::vector<Statistic> Platform::statistics() const {
   return collect_statistics(machine.core.engine(), machine.l2, machine.memory);
 }
 
-CoreView Platform::core() const {
-  const Engine& engine = fabric().core.engine();
-  const ModelCore& core = engine.core();
-  return {core.r, core.v, core.special, &core.shadow, engine.next_address(), core.stores.size()};
-}
+CoreView Platform::core() const { return fabric().core.engine().view(); }
 
 }  // namespace chrysalis::hw
 

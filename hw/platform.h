@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hw/account.h"
+#include "hw/core_engine.h"
 #include "hw/observer.h"
 #include "hw/parameters.h"
 #include "isa-host/physical_memory.h"
@@ -19,6 +20,9 @@ namespace chrysalis::hw {
 /// Guest-physical places of the platform's devices; docs/timing.md, rule D11.
 inline constexpr uint64_t kTimerBase = 0x6800'0000;    ///< hw/timer.h, interrupt line 1
 inline constexpr uint64_t kScratchBase = 0x6801'0000;  ///< hw/scratch_device.h, interrupt line 2
+
+/// The SystemC model of the core: hw/engine.h.
+std::unique_ptr<CoreEngine> systemc_engine(const CoreParameters& parameters, isa::PhysicalMemory& memory, Surroundings& surroundings);
 
 /// One statistic: names as in docs, values counted since the last reset.
 struct Statistic {
@@ -34,16 +38,6 @@ enum class End : uint8_t {
   Stopped,       ///< stop()
 };
 
-/// The architectural state, for tests and lockstep.
-struct CoreView {
-  const uint64_t* integer = nullptr;     ///< 64
-  const isa::V128* vector = nullptr;     ///< 64
-  const uint64_t* special = nullptr;     ///< isa::kSpecials; those that are stored
-  const isa::Shadow* shadow = nullptr;
-  uint64_t pc = 0;                       ///< of the next molecule
-  uint32_t gated_stores = 0;
-};
-
 /// Core, caches, memory and devices.
 ///
 /// SystemC elaborates once per process and its time never goes back. So all platforms of a process share one
@@ -57,7 +51,8 @@ class Platform {
   /// write memory(); of code that it changes it tells code_written().
   using Service = std::function<isa::PlatformResult(uint32_t service, uint64_t cycle)>;
 
-  explicit Platform(const SystemParameters& parameters, uint64_t guest_ram_size);
+  /// `engine` makes the core.
+  Platform(const SystemParameters& parameters, uint64_t guest_ram_size, EngineFactory engine = systemc_engine);
   ~Platform();
   Platform(const Platform&) = delete;
   Platform& operator=(const Platform&) = delete;
@@ -100,6 +95,7 @@ class Platform {
 
   std::unique_ptr<isa::PhysicalMemory> memory_;
   SystemParameters parameters_;
+  EngineFactory engine_;
   std::vector<std::pair<std::pair<uint64_t, uint64_t>, Mode>> modes_;  ///< to repeat after reset()
 };
 

@@ -2,10 +2,8 @@
 
 namespace chrysalis::hw {
 
-std::vector<Statistic> collect_statistics(const Engine& engine, const L2Cache& l2_cache, const Memory& main_memory) {
-  const ModelCore& core = engine.core();
-  const DataSide::Statistics& data = engine.data_side().statistics();
-  const FetchSide::Statistics& fetch = engine.fetch_side().statistics();
+std::vector<Statistic> collect_statistics(const CoreEngine& engine, const L2Cache& l2_cache, const Memory& main_memory) {
+  const CoreCounters core = engine.counters();
   const L2Cache::Statistics& l2 = l2_cache.statistics();
   const Memory::Statistics& memory = main_memory.statistics();
   std::vector<Statistic> list = {
@@ -28,7 +26,7 @@ std::vector<Statistic> collect_statistics(const Engine& engine, const L2Cache& l
                     rolls_back ? "rollbacks" : "events",
                     std::string(rolls_back ? "rollbacks by event: " : "events without rollback: ") +
                         isa::kCauseMeaning[i],
-                    engine.statistics().events[i]});
+                    core.events[i]});
   }
   return list;
 }

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "hw/engine.h"
+#include "hw/core_engine.h"
 #include "hw/l2_cache.h"
 #include "hw/memory.h"
 #include "hw/platform.h"
@@ -11,6 +11,6 @@
 namespace chrysalis::hw {
 
 /// The rows of the table, then rollbacks and events by cause, in that order.
-std::vector<Statistic> collect_statistics(const Engine& engine, const L2Cache& l2, const Memory& memory);
+std::vector<Statistic> collect_statistics(const CoreEngine& engine, const L2Cache& l2, const Memory& memory);
 
 }  // namespace chrysalis::hw

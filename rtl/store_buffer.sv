@@ -31,6 +31,14 @@
 // lane holds one byte, of granule a / Bytes or of the next one; so loads need no shifter per entry.
 //
 // Ports are flat vectors, port p at [p*Width +: Width], so that yosys reads them.
+`ifndef ROLLED  // as in loops.svh, which a module that is read alone does not need
+`ifdef VERILATOR
+`define ROLLED(i, n) for (int unsigned i = 0; (i < (n)) && ($c32("1") != 32'd0); i++)
+`else
+`define ROLLED(i, n) for (int unsigned i = 0; i < (n); i++)
+`endif
+`endif
+
 module store_buffer #(
   parameter int unsigned Entries    = 36,
   parameter int unsigned LoadPorts  = 1,
@@ -115,7 +123,8 @@ module store_buffer #(
   endfunction
 
   function automatic logic [DataWidth-1:0] bits_of(input logic [Bytes-1:0] lanes);
-    for (int unsigned i = 0; i < Bytes; i++) bits_of[8*i +: 8] = {8{lanes[i]}};
+    bits_of = '0;
+    `ROLLED(i, Bytes) bits_of[8*i +: 8] = {8{lanes[i]}};
   endfunction
 
   logic [StorePorts-1:0]           store_memory, store_to_device;
@@ -144,14 +153,16 @@ module store_buffer #(
   logic [DataWidth-1:0]  merged [Entries];  // data_q with this cycle's concealed stores
 
   always_comb begin
-    for (int unsigned e = 0; e < Entries; e++) begin
+    `ROLLED(e, Entries) begin
       age[e] = e >= 32'(head_q) ? CountWidth'(e - 32'(head_q)) : CountWidth'(e + Entries - 32'(head_q));
     end
   end
+  logic any_concealed;
+  assign any_concealed = (store_valid_i & store_concealed_i) != '0;
   always_comb begin
-    for (int unsigned e = 0; e < Entries; e++) begin
+    `ROLLED(e, Entries) begin
       merged[e] = data_q[e];
-      for (int unsigned p = 0; p < StorePorts; p++) begin
+      if (any_concealed) `ROLLED(p, StorePorts) begin
         if (store_valid_i[p] && store_concealed_i[p] && age[e] < released_q) begin
           if (granule_q[e] == store_granule[p]) begin
             merged[e] = (merged[e] & ~bits_of(low_q[e] & store_low[p] | high_q[e] & store_high[p])) |
@@ -170,7 +181,7 @@ module store_buffer #(
   // Entries at or behind the head are older than those before it, where the ring has wrapped; within each group
   // the higher index is newer. So two passes in fixed order find the newest.
   always_comb begin
-    for (int unsigned p = 0; p < LoadPorts; p++) begin
+    `ROLLED(p, LoadPorts) begin
       logic [GranuleWidth-1:0] granule, beyond;
       logic [LaneWidth-1:0]    lane;
       logic [Bytes-1:0]        first, lanes, old_hit, new_hit;  // first: lanes of the load's own granule
@@ -186,7 +197,8 @@ module store_buffer #(
       old_data = '0;
       new_data = '0;
       lanes    = '0;
-      for (int unsigned e = 0; e < Entries; e++) begin
+      // Most loads find the buffer empty.
+      if (seen != '0) `ROLLED(e, Entries) begin
         lanes = '0;
         if (age[e] < seen) begin
           if (granule_q[e] == granule) lanes = low_q[e] & first | high_q[e] & ~first;
@@ -290,22 +302,22 @@ module store_buffer #(
   end
 
   always_ff @(posedge clk_i) begin
-    for (int unsigned e = 0; e < Entries; e++) begin
-      data_q[e] <= merged[e];
-      for (int unsigned p = 0; p < StorePorts; p++) begin
-        if (store_memory[p] && 32'(place[p]) == e) begin
-          granule_q[e] <= store_granule[p];
-          lane_q[e]    <= store_lane[p];
-          size_q[e]    <= store_size_i[p*SizeWidth +: SizeWidth];
-          data_q[e]    <= store_lanes[p];
-          low_q[e]     <= store_low[p];
-          high_q[e]    <= store_high[p];
-        end
-        if (store_to_device[p] && 32'(device_place[p]) == e) begin
-          device_addr_q[e] <= store_addr_i[p*AddrWidth +: AddrWidth];
-          device_size_q[e] <= store_size_i[p*SizeWidth +: SizeWidth];
-          device_data_q[e] <= store_data_i[p*DataWidth +: DataWidth];
-        end
+    if (any_concealed) begin
+      for (int unsigned e = 0; e < Entries; e++) data_q[e] <= merged[e];
+    end
+    for (int unsigned p = 0; p < StorePorts; p++) begin
+      if (store_memory[p]) begin
+        granule_q[place[p]] <= store_granule[p];
+        lane_q[place[p]]    <= store_lane[p];
+        size_q[place[p]]    <= store_size_i[p*SizeWidth +: SizeWidth];
+        data_q[place[p]]    <= store_lanes[p];
+        low_q[place[p]]     <= store_low[p];
+        high_q[place[p]]    <= store_high[p];
+      end
+      if (store_to_device[p]) begin
+        device_addr_q[device_place[p][IndexWidth-1:0]] <= store_addr_i[p*AddrWidth +: AddrWidth];
+        device_size_q[device_place[p][IndexWidth-1:0]] <= store_size_i[p*SizeWidth +: SizeWidth];
+        device_data_q[device_place[p][IndexWidth-1:0]] <= store_data_i[p*DataWidth +: DataWidth];
       end
     end
   end

@@ -92,6 +92,12 @@ int run(const Options& options, const GuestCommand& guest) {
     request.fidelity = Fidelity::Functional;
     show(fmt::format("{}, functional, hosted, {}", options.common.machine, interpreter));
   }
+  // The verilated core, for fewer cycles.
+  request.settings.interpreter = "direct-threaded";
+  request.form = FirmwareForm::Core;
+  request.fidelity = Fidelity::Rtl;
+  request.limits.cycles = std::max<uint64_t>(options.cycles / 20, 1);
+  show(fmt::format("{}, rtl, core, direct-threaded", options.common.machine));
   return 0;
 }
 

@@ -4,7 +4,9 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include "hw/parameters.h"
 #include "isa-host/machine.h"
+#include "rtl/engine.h"
 #include "sim/commands.h"
 #include "sim/engine_core.h"
 #include "sim/error.h"
@@ -24,10 +26,18 @@ int list() {
   return 0;
 }
 
+/// What `--fidelity rtl` has for the machine, and what of it is not hardware.
+std::string rtl_core(const isa::MachineModel& machine) {
+  std::string why;
+  const std::string built = rtl::find_model(hw::system_parameters(machine, fw::kConcealedBase, fw::kConcealedSize).core, why);
+  if (built.empty()) return fmt::format("RTL core: none built with this geometry: {}\n", why);
+  return fmt::format("RTL core: as built for {}; not hardware yet, but calls into isa-host: floating-point and media atoms\n", built);
+}
+
 int show(const Options& options) {
   for (const std::string& name : options.machines) {
     const isa::MachineModel machine = isa::load_machine(name);
-    fmt::print("{}", options.toml ? isa::to_toml(machine) : isa::describe(machine));
+    fmt::print("{}", options.toml ? isa::to_toml(machine) : isa::describe(machine) + rtl_core(machine));
   }
   return 0;
 }

@@ -14,7 +14,8 @@ namespace chrysalis::sim {
 
 std::unique_ptr<Engine> make_engine(Fidelity fidelity, FirmwareForm form, const isa::MachineModel& machine, const Settings& settings) {
   if (form == FirmwareForm::Hosted) return make_hosted_engine(machine, settings);
-  return fidelity == Fidelity::Cycle ? make_cycle_engine(machine, settings) : make_functional_engine(machine, settings);
+  if (fidelity == Fidelity::Functional) return make_functional_engine(machine, settings);
+  return make_cycle_engine(machine, settings, fidelity == Fidelity::Rtl);
 }
 
 image::Image build_firmware(const isa::MachineModel& machine) {

@@ -1,4 +1,4 @@
-// An engine executes the machine: firmware, guest memory, mailbox. Four kinds behind one interface, so that the
+// An engine executes the machine: firmware, guest memory, mailbox. Five kinds behind one interface, so that the
 // process personality and the command know nothing of them.
 #pragma once
 
@@ -19,7 +19,7 @@
 
 namespace chrysalis::sim {
 
-enum class Fidelity { Functional, Cycle };
+enum class Fidelity { Functional, Cycle, Rtl };
 enum class FirmwareForm { Core, Hosted };
 
 struct Limits {

@@ -29,7 +29,8 @@ inline std::span<const uint8_t> code_cache_in(isa::PhysicalMemory& memory) {
 inline constexpr uint64_t kPollCycles = 1'000'000;
 
 std::unique_ptr<Engine> make_functional_engine(const isa::MachineModel& machine, const Settings& settings);
-std::unique_ptr<Engine> make_cycle_engine(const isa::MachineModel& machine, const Settings& settings);
+/// With the RTL core instead of the SystemC model, if `rtl`. Throws UserError if no such core was built for the machine.
+std::unique_ptr<Engine> make_cycle_engine(const isa::MachineModel& machine, const Settings& settings, bool rtl);
 std::unique_ptr<Engine> make_hosted_engine(const isa::MachineModel& machine, const Settings& settings);
 
 }  // namespace chrysalis::sim

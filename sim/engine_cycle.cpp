@@ -1,10 +1,12 @@
-// The SystemC machine.
+// The SystemC machine, with the SystemC model or the RTL as its core.
 #include <algorithm>
 
 #include <fmt/format.h>
 
 #include "hw/platform.h"
+#include "rtl/engine.h"
 #include "sim/engine_core.h"
+#include "sim/error.h"
 
 namespace chrysalis::sim {
 namespace {
@@ -20,8 +22,8 @@ hw::Mode mode_of(image::AccountMode mode) {
 
 class CycleEngine final : public Engine {
  public:
-  CycleEngine(const isa::MachineModel& machine, const Settings& settings)
-      : image_(build_firmware(machine)), platform_(parameters(machine, settings, image_), settings.guest_ram_mib << 20) {
+  CycleEngine(const isa::MachineModel& machine, const Settings& settings, const hw::EngineFactory& core)
+      : image_(build_firmware(machine)), platform_(parameters(machine, settings, image_), settings.guest_ram_mib << 20, core) {
     load_firmware(image_, settings, machine, platform_.memory());
     for (const image::CodeRange& range : image_.ranges)
       platform_.set_mode(range.begin, range.end, mode_of(image_.functions[range.function].mode));
@@ -121,8 +123,17 @@ class CycleEngine final : public Engine {
 
 }  // namespace
 
-std::unique_ptr<Engine> make_cycle_engine(const isa::MachineModel& machine, const Settings& settings) {
-  return std::make_unique<CycleEngine>(machine, settings);
+std::unique_ptr<Engine> make_cycle_engine(const isa::MachineModel& machine, const Settings& settings, bool rtl) {
+  if (!rtl) return std::make_unique<CycleEngine>(machine, settings, hw::systemc_engine);
+  std::string why;
+  if (rtl::find_model(hw::system_parameters(machine, fw::kConcealedBase, fw::kConcealedSize).core, why).empty()) {
+    throw UserError(fmt::format(
+        "--fidelity rtl: no RTL core of this build has the geometry of machine {}: {}. What a core is built for is chosen when the "
+        "project is configured: cmake -DCHRYSALIS_RTL_MACHINES=\"crusoe;/path/to/machine.toml\"; latencies and penalties may "
+        "differ from the machine that it was built for",
+        machine.name, why));
+  }
+  return std::make_unique<CycleEngine>(machine, settings, rtl::make_engine);
 }
 
 }  // namespace chrysalis::sim

@@ -30,7 +30,8 @@ std::string contents(const std::string& path) {
 
 void add_run_options(CLI::App& command, RunOptions& options) {
   command.add_option("--machine", options.machine, "crusoe, efficeon, denver, or the path of a machine file")->type_name("NAME|FILE");
-  command.add_option("--fidelity", options.fidelity, "functional (no time) or cycle")->check(CLI::IsMember({"functional", "cycle"}));
+  command.add_option("--fidelity", options.fidelity, "functional (no time), cycle (the SystemC model), or rtl (the verilated core)")
+      ->check(CLI::IsMember({"functional", "cycle", "rtl"}));
   command.add_option("--firmware", options.firmware, "core (on the modelled core) or hosted (compiled for this machine)")
       ->check(CLI::IsMember({"core", "hosted"}));
   command.add_option("--set", options.assignments, "set a parameter, e.g. firmware.interpreter=indirect-threaded; repeatable")
@@ -53,7 +54,9 @@ void add_run_options(CLI::App& command, RunOptions& options) {
 RunRequest make_request(const RunOptions& options, const GuestCommand& guest) {
   RunRequest request;
   request.machine = options.machine;
-  request.fidelity = options.fidelity == "functional" ? Fidelity::Functional : Fidelity::Cycle;
+  request.fidelity = options.fidelity == "functional" ? Fidelity::Functional
+                     : options.fidelity == "rtl"      ? Fidelity::Rtl
+                                                      : Fidelity::Cycle;
   request.form = options.firmware == "hosted" ? FirmwareForm::Hosted : FirmwareForm::Core;
   for (const std::string& file : options.files) apply_file(request.settings, file);
   for (const std::string& assignment : options.assignments) apply_assignment(request.settings, assignment);

@@ -120,7 +120,7 @@ void add_link_stubs(Scheduler& scheduler, uint32_t first_exit, std::vector<MachO
     leave.target_kind = Target::Leave;
     leave.hoist_limit = kNeverHoist;
     ops.push_back(leave);
-    scheduler.pack_in_order(ops, plan);
+    scheduler.pack_in_order(ops, nullptr, plan);
     append(ops, plan, out);
   }
 }
@@ -183,7 +183,8 @@ CompileStats Compiler::compile(Region& region, const CompileOptions& options, Co
   generate(region, machine_, code_);
 
   ScheduleOptions plan_options;
-  if (options.runs(Pass::Reorder)) {
+  const bool reordered = options.runs(Pass::Reorder);
+  if (reordered) {
     plan_options = preschedule_options(region, code_, machine_, options);
     virtual_reads(region, code_, reads_);
     scheduler_.run(code_.ops, code_.virtuals, reads_, plan_options, plan_);
@@ -207,7 +208,14 @@ CompileStats Compiler::compile(Region& region, const CompileOptions& options, Co
   plan_options.stack = region.stack;
   plan_options.clock = options.clock;
   plan_options.pressure_limit = plan_options.alias_entries = 0;  // what passes what is decided
-  scheduler_.run(code_.ops, {}, reads_, plan_options, plan_);
+  // Registers suit the first schedule: where there were enough, its molecules can stand.
+  if (reordered && !options.reschedule && allocation.spilled == 0) {
+    begin_stage(options.clock, Stage::Schedule);
+    scheduler_.pack_in_order(code_.ops, &reads_, plan_);
+  } else {
+    scheduler_.run(code_.ops, {}, reads_, plan_options, plan_);
+    scheduler_.compact(plan_);
+  }
   stats.cycles = plan_.cycles;
 
   begin_stage(options.clock, Stage::Stubs);
@@ -224,7 +232,7 @@ CompileStats Compiler::compile(Region& region, const CompileOptions& options, Co
   for (const ExitStub& stub : stubs_.list) {
     stub_places_.push_back(static_cast<uint32_t>(out.molecules.size()));
     complete_stub(region, exit_of(stub), stubs_.moves(stub), ops);
-    scheduler_.pack_in_order(ops, plan_);
+    scheduler_.pack_in_order(ops, nullptr, plan_);
     append(ops, plan_, out);
   }
   for (size_t i = 0; i < main_fixups; ++i) {

@@ -75,6 +75,7 @@ struct CompileStats {
 struct CompileOptions {
   uint32_t first_exit = 0;  ///< number of the region's first exit
   PassMask passes = kUsualPasses;
+  bool reschedule = true;       ///< schedules again once registers are assigned, for better schedules at a higher cost
   StageClock* clock = nullptr;  ///< is told what compile() is at
   bool pass_stores = true;  ///< loads may pass stores that may overlap, where faults roll back and the machine has alias entries
 #if defined(CHRYSALIS_VERIFY_PASSES)

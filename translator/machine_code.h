@@ -50,7 +50,8 @@ struct MachOp {
   ir::ValueId base = ir::kNoValue;  ///< of loads and stores: what the address is relative to
   uint8_t size = 0;                 ///< of loads and stores: bytes
   uint16_t cycle = 0;               ///< when it issues by the first scheduling, and
-  uint16_t latest = 0xffff;         ///< when it has to at the latest for the last one to be on time
+  uint16_t latest = kUnplanned;     ///< when it has to at the latest for the last one to be on time
+  static constexpr uint16_t kUnplanned = 0xffff;  ///< no scheduling has seen it
   int64_t offset = 0;               ///< of loads and stores: displacement from `base`
   int64_t imm = 0;
   int64_t target = 0;

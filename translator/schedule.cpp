@@ -34,7 +34,7 @@ void Scheduler::run(std::span<MachOp> ops, std::span<const VirtualRegister> virt
   apply_passes();
 }
 
-void Scheduler::pack_in_order(std::span<const MachOp> ops, Schedule& out) {
+void Scheduler::pack_in_order(std::span<const MachOp> ops, const PointReads* points, Schedule& out) {
   const uint32_t count = static_cast<uint32_t>(ops.size());
   out.sequence.clear();
   out.order.clear();
@@ -42,48 +42,63 @@ void Scheduler::pack_in_order(std::span<const MachOp> ops, Schedule& out) {
   out.latest.clear();
   out.cycle.assign(count, 0);
   out.passing_loads = 0;
-  uint32_t cycle = 0, outstanding_until = 0;
-  uint64_t written[2] = {}, outstanding[2] = {};  // by the molecule at hand; by loads
+  uint32_t cycle = 0;
+  uint16_t planned = 0;  // the first scheduling's cycle of the molecule at hand
+  // Registers that the molecule at hand writes, or that exits in it read at its end; those that somebody waits for.
+  uint64_t written[2] = {}, kept[2] = {}, outstanding[2] = {};
   const auto close = [&] {
     out.molecules.push_back(static_cast<uint32_t>(out.order.size()));
-    packer_.for_each([&out](uint32_t at) { out.order.push_back(static_cast<uint16_t>(at)); });
+    packer_.for_each([&](uint32_t at) {
+      out.order.push_back(static_cast<uint16_t>(at));
+      out.cycle[at] = cycle;
+      const unsigned latency = machine_.latency[static_cast<unsigned>(isa::info(ops[at].op).latency)];
+      if (latency <= 1) return;
+      if (uint32_t* const unit = iterative_unit(isa::info(ops[at].op))) *unit = cycle + latency;
+      const OpRegs regs = registers_of(ops[at]);
+      for (unsigned i = 0; i < regs.write_count; ++i) available_[regs.writes[i]] = cycle + latency;
+    });
     packer_.clear();
-    written[0] = written[1] = 0;
+    written[0] = written[1] = kept[0] = kept[1] = 0;
     ++cycle;
   };
   packer_.clear();
+  std::fill(std::begin(unit_free_), std::end(unit_free_), 0u);
   for (uint32_t at = 0; at < count; ++at) {
     const MachOp& op = ops[at];
     const isa::AtomInfo& row = isa::info(op.op);
     const unsigned literals = op.mode == isa::Mode::Long ? 1 : 0;
     const OpRegs regs = registers_of(op);
-    bool waits = false;
-    const auto look_at = [&](Reg reg) {
-      if (written[reg >> 6] >> (reg & 63) & 1) waits = true;
-      if ((outstanding[reg >> 6] >> (reg & 63) & 1) && outstanding_until > cycle) waits = true;
-    };
-    for (unsigned i = 0; i < regs.read_count; ++i) look_at(regs.reads[i]);
-    for (unsigned i = 0; i < regs.write_count; ++i) look_at(regs.writes[i]);
-    if (waits) {
-      if (!packer_.empty()) close();
-      for (unsigned i = 0; i < regs.read_count; ++i) {
-        if (outstanding[regs.reads[i] >> 6] >> (regs.reads[i] & 63) & 1) cycle = std::max(cycle, outstanding_until);
-      }
+    const bool was_planned = op.latest != MachOp::kUnplanned;
+    bool waits = was_planned && op.cycle != planned;
+    if (was_planned) planned = op.cycle;
+    for (unsigned i = 0; i < regs.read_count; ++i) waits |= (written[regs.reads[i] >> 6] >> (regs.reads[i] & 63) & 1) != 0;
+    for (unsigned i = 0; i < regs.write_count; ++i) {
+      waits |= ((written[regs.writes[i] >> 6] | kept[regs.writes[i] >> 6]) >> (regs.writes[i] & 63) & 1) != 0;
     }
+    if (waits && !packer_.empty()) close();
     if (!packer_.add(at, row, literals)) {
       close();
       const bool fits = packer_.add(at, row, literals);
       CHRYSALIS_ASSERT(fits, at);
     }
+    if (const uint32_t* const unit = iterative_unit(row)) cycle = std::max(cycle, *unit);
+    for (unsigned i = 0; i < regs.read_count; ++i) {
+      const Reg reg = regs.reads[i];
+      if (outstanding[reg >> 6] >> (reg & 63) & 1) cycle = std::max(cycle, available_[reg]);
+    }
     const unsigned latency = machine_.latency[static_cast<unsigned>(row.latency)];
     for (unsigned i = 0; i < regs.write_count; ++i) {
-      written[regs.writes[i] >> 6] |= uint64_t{1} << (regs.writes[i] & 63);
-      if (latency <= 1) continue;
-      outstanding[regs.writes[i] >> 6] |= uint64_t{1} << (regs.writes[i] & 63);
-      outstanding_until = std::max(outstanding_until, cycle + latency);
+      const Reg reg = regs.writes[i];
+      const uint64_t bit = uint64_t{1} << (reg & 63);
+      if ((outstanding[reg >> 6] & bit) != 0) cycle = std::max(cycle, available_[reg]);
+      written[reg >> 6] |= bit;
+      if (latency > 1) outstanding[reg >> 6] |= bit;
+      else outstanding[reg >> 6] &= ~bit;
+    }
+    if (points != nullptr && op.point >= 0) {
+      for (const Reg reg : points->at(op.point)) kept[reg >> 6] |= uint64_t{1} << (reg & 63);
     }
     out.sequence.push_back(static_cast<uint16_t>(at));
-    out.cycle[at] = cycle;
   }
   close();
   out.cycles = cycle;
@@ -204,12 +219,16 @@ void Scheduler::fill(uint32_t cycle) {
   lowest_ready_ = kNothing;
 }
 
+/// When the iterative unit that the atom needs is free, if it needs one.
+uint32_t* Scheduler::iterative_unit(const isa::AtomInfo& row) {
+  if (row.latency == isa::Latency::Div) return &unit_free_[0];
+  return row.latency == isa::Latency::FpDiv || row.latency == isa::Latency::FpSqrt ? &unit_free_[1] : nullptr;
+}
+
 bool Scheduler::try_issue(uint32_t at, uint32_t cycle) {
   const MachOp& op = ops_[at];
   const isa::AtomInfo& row = isa::info(op.op);
-  uint32_t* unit = nullptr;
-  if (row.latency == isa::Latency::Div) unit = &unit_free_[0];
-  else if (row.latency == isa::Latency::FpDiv || row.latency == isa::Latency::FpSqrt) unit = &unit_free_[1];
+  uint32_t* const unit = iterative_unit(row);
   if (unit != nullptr && *unit > cycle) return false;
   if (counts_registers() && at != oldest_ && exceeds_registers(op)) return false;
 

@@ -51,9 +51,13 @@ class Scheduler {
   void run(std::span<MachOp> ops, std::span<const VirtualRegister> virtuals, const PointReads& points,
            const ScheduleOptions& options, Schedule& out);
 
-  /// Packs an exit's stub: moves, loads, and the commit and branch that leave. In program order, an atom goes into the molecule at
-  /// hand unless it needs what was made there, or finds no slot. Half as good as run() at worst, for a tenth of its cost.
-  void pack_in_order(std::span<const MachOp> ops, Schedule& out);
+  /// Makes the result of the last run(), over physical registers, denser without making it longer: a molecule before idle cycles goes into the
+  /// one behind them if nothing waits for it and the atoms fit, and the last exit's commit into the molecule of its branch if that makes the room.
+  void compact(Schedule& plan);
+  /// Packs atoms over physical registers in the order given: an atom goes into the molecule at hand unless it needs what is made
+  /// there, overwrites what an exit there reads, finds no slot, or belongs to another cycle of the first scheduling. For a
+  /// fraction of what run() costs. `points`: what the points read; null: there are none, as in an exit's stub.
+  void pack_in_order(std::span<const MachOp> ops, const PointReads* points, Schedule& out);
 
   const DependenceGraph& graph() const { return graph_; }
 
@@ -63,6 +67,7 @@ class Scheduler {
   void reset(Schedule& out);
   void issue_all(Schedule& out);
   void fill(uint32_t cycle);
+  uint32_t* iterative_unit(const isa::AtomInfo& row);
   bool try_issue(uint32_t at, uint32_t cycle);
   void issue(uint32_t at, uint32_t cycle);
   void close_molecule(uint32_t cycle, Schedule& out);
@@ -85,6 +90,9 @@ class Scheduler {
     const size_t word = range.word + size_t{half};
     return word < pending_stores_.size() ? pending_stores_[word] & range.stores[half] : 0;
   }
+
+  bool may_wait(uint32_t op, uint32_t cycle, const Schedule& plan);
+  bool pack(std::vector<uint16_t>& atoms);
 
   void count_uses();
   bool exceeds_registers(const MachOp& op) const;
@@ -115,6 +123,7 @@ class Scheduler {
   uint32_t left_ = 0, oldest_ = 0;
   std::vector<uint8_t> done_;
   std::vector<uint16_t> molecule_;               // operations of the molecule at hand, as they were placed
+  uint32_t available_[kFirstVirtual] = {};       // by register: when its outstanding result is there
   uint32_t unit_free_[2] = {};                   // divider; floating-point divide and root unit
 
   static constexpr uint8_t kNoEntry = 0xff;

@@ -10,6 +10,7 @@
 
 #include "firmware/gears.h"
 #include "isa-host/assembler.h"
+#include "translator/checkpoints.h"
 #include "translator/ir/text.h"
 #include "translator/layout.h"
 #include "x86-frontend/lift.h"
@@ -155,19 +156,13 @@ class Explainer {
     std::vector<uint32_t> links;   // molecules where link stubs begin
     for (const CompiledRegion::Exit& exit : compiled.exits) links.push_back(exit.link);
     const uint32_t first_link = links.empty() ? static_cast<uint32_t>(compiled.molecules.size()) : links.front();
-    std::vector<uint32_t> starts;  // of parts: each has its own clock
-    for (const CompiledRegion::Fixup& fixup : compiled.fixups)
-      if (fixup.kind == Target::Local) starts.push_back(static_cast<uint32_t>(fixup.target));
-
-    Clock clock(machine_);
     for (uint32_t m = 0; m < compiled.molecules.size(); ++m) {
-      if (std::find(starts.begin(), starts.end(), m) != starts.end()) clock.restart();
       const uint32_t word = word_of(m);
       const isa::Molecule molecule = molecule_at(record_, word);
       const MoleculePart part = m < compiled.main_molecules ? MoleculePart::Main : m < first_link ? MoleculePart::Compensation : MoleculePart::Link;
-      add_row(word, molecule, part, clock.issue(molecule), compiled.guest.data() + compiled.molecules[m].first);
+      add_row(word, molecule, part, compiled.molecules[m].cycle, compiled.guest.data() + compiled.molecules[m].first);
     }
-    checkpoints();
+    checkpoints(compiled);
     region_exits(compiled, first_link);
   }
 
@@ -183,21 +178,13 @@ class Explainer {
     out_.molecules.push_back(std::move(row));
   }
 
-  /// What is complete after each row of the main path, and where a rollback leads from there.
-  void checkpoints() {
-    std::vector<size_t> last_row(record_.source.size(), 0);
-    std::vector<bool> present(record_.source.size(), false);
-    for (size_t m = 0; m < out_.molecules.size() && out_.molecules[m].part == MoleculePart::Main; ++m) {
-      for (const AtomView& atom : out_.molecules[m].atoms) {
-        if (atom.guest < 0) continue;
-        last_row[static_cast<size_t>(atom.guest)] = m;
-        present[static_cast<size_t>(atom.guest)] = true;
-      }
-    }
+  /// The checkpoint of each row of the main path, and where a rollback leads from there.
+  void checkpoints(const CompiledRegion& compiled) {
+    const std::vector<int> complete = translator::checkpoints_of(compiled);
     int commit = -1;
-    for (size_t m = 0; m < out_.molecules.size() && out_.molecules[m].part == MoleculePart::Main; ++m) {
+    for (size_t m = 0; m < compiled.main_molecules; ++m) {
       MoleculeView& row = out_.molecules[m];
-      while (row.complete < last_row.size() && (!present[row.complete] || last_row[row.complete] <= m)) ++row.complete;
+      row.complete = static_cast<unsigned>(complete[m] + 1);
       row.back_to = commit;
       for (unsigned i = 0; i < molecules_[m].count; ++i)
         if (isa::info(molecules_[m].atoms[i].op).has(isa::kCommit)) commit = static_cast<int>(m);
@@ -268,7 +255,9 @@ class Explainer {
       for (size_t k = first; k < lifted.insts.size(); ++k) lifted.insts[k].guest = static_cast<uint16_t>(i);
     }
     out_.before = operations(lifted, nullptr);
-    expect(translate_block());
+    // Its comparisons with the source as it was are the firmware's (GuestCode::fetch), and cannot be lifted again here.
+    if (record_.checks) main_words_ = static_cast<uint32_t>(record_.words.size());
+    else expect(translate_block());
 
     const auto is_start = [&](uint64_t address, auto member) {
       return std::any_of(record_.exits.begin(), record_.exits.end(), [&](const fw::Exit& exit) { return exit.*member == address; });
@@ -281,7 +270,7 @@ class Explainer {
         link = true;
         clock.restart();
       }
-      const MoleculePart part = word < main_words_ ? MoleculePart::Main : link ? MoleculePart::Link : MoleculePart::Compensation;
+      const MoleculePart part = word < main_words_ && !link ? MoleculePart::Main : link ? MoleculePart::Link : MoleculePart::Compensation;
       add_row(word, molecule, part, clock.issue(molecule), nullptr);
       word += molecule.bytes / 4;
     }

@@ -2,7 +2,7 @@
 // cycle, its exits, and how it was used. Data for text.h and html.h.
 //
 // The translation is compiled again on the build machine, from what the firmware says that it compiled; that the result is
-// the code which the core has, word for word, is checked.
+// the code which the core has, word for word, is checked. Blocks of gear 1 that check their own source are shown as installed.
 #pragma once
 
 #include <string>
@@ -40,7 +40,7 @@ struct MoleculeView {
   MoleculePart part;
   unsigned cycle;                 ///< in which it issues if nothing misses and no branch is taken, from the part's beginning
   std::vector<AtomView> atoms;
-  /// Main path: guest instructions 0 to complete-1 are complete when it has issued.
+  /// Main path, its checkpoint: guest instructions 0 to complete-1 are complete when it issues (translator/checkpoints.h).
   unsigned complete = 0;
   /// Main path: row of the commit to which a rollback in this molecule returns; -1: the state at the entry.
   int back_to = -1;

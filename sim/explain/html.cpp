@@ -27,12 +27,12 @@ ul.facts { margin:4px 0 8px; padding-left:18px; color:var(--dim) }
 .scroll { overflow:auto; max-height:520px; border:1px solid var(--line); border-radius:6px } .wide { overflow-x:auto; border:1px solid var(--line); border-radius:6px }
 table.mono { border-collapse:collapse; width:100% } table.mono td, table.mono th { padding:1px 8px; white-space:nowrap; text-align:left; vertical-align:top }
 table.mono th { position:sticky; top:0; background:var(--card); font:600 11.5px system-ui, sans-serif; color:var(--dim); border-bottom:1px solid var(--line); padding:4px 8px }
-table.slots td { border-right:1px solid var(--line) } table.slots tr:nth-child(even) td { background:color-mix(in srgb, var(--line) 25%, transparent) }
-td.n { text-align:right; color:var(--dim) } td.dim, .dim { color:var(--dim) } .bad { color:var(--bad) }
+table.slots td { border-right:1px solid var(--line) } table.slots tr:nth-child(even) td { background-color:color-mix(in srgb, var(--line) 25%, transparent) }
+table.mono td.n { text-align:right; color:var(--dim) } td.dim, .dim { color:var(--dim) } .bad { color:var(--bad) }
 .a { border-left:3px solid var(--c, var(--line)); padding-left:5px; border-radius:2px; display:block; cursor:default }
-.bar { background:linear-gradient(to left, color-mix(in srgb, var(--hot) 55%, transparent) var(--w), transparent var(--w)) }
-.hit, .hit td { background:var(--hit) !important } .map { color:var(--dim); padding-left:26px; white-space:normal }
-tr.part td { background:var(--bg) !important; font:600 11.5px system-ui, sans-serif; color:var(--dim); padding-top:6px }
+.bar { background-image:linear-gradient(to left, color-mix(in srgb, var(--hot) 55%, transparent) var(--w), transparent var(--w)) }
+.hit, .hit td { background-color:var(--hit) !important } .map { color:var(--dim); padding-left:26px; white-space:normal }
+tr.part td { background-color:var(--bg) !important; font:600 11.5px system-ui, sans-serif; color:var(--dim); padding-top:6px }
 )css";
 
 constexpr const char* kScript = R"js(
@@ -132,7 +132,7 @@ std::string exit_table(const Explanation& region) {
     out += fmt::format("<tr{}><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td><td class=\"n\">{}</td><td>{}</td><td>{}</td></tr>\n",
                        exit.guest < 0 ? "" : fmt::format(" data-g=\"{}\"", exit.guest), escaped(exit.kind), exit.row,
                        exit.guest < 0 ? "" : fmt::format("{}", exit.guest), exit.has_target ? fmt::format("{:08x}", exit.target) : "",
-                       grouped(exit.times), exit.first == exit.last ? "" : fmt::format("rows {} to {}", exit.first, exit.last - 1),
+                       grouped(exit.times), rows_text(exit),
                        exit.link < 0 ? "" : fmt::format("row {}", exit.link));
   }
   return out + "</table>";

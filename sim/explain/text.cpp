@@ -133,12 +133,17 @@ std::string back_text(const Explanation& region, const MoleculeView& row) {
   return row.back_to < 0 ? fmt::format("entry {:x}", region.record->eip) : fmt::format("commit of row {}", row.back_to);
 }
 
+std::string rows_text(const ExitView& exit) {
+  if (exit.first == exit.last) return "";
+  return exit.last - exit.first == 1 ? fmt::format("row {}", exit.first) : fmt::format("rows {} to {}", exit.first, exit.last - 1);
+}
+
 std::string exit_text(const Explanation&, const ExitView& exit) {
   std::string text = fmt::format("{:<18} row {:>3}", exit.kind, exit.row);
   if (exit.guest >= 0) text += fmt::format("  of instruction {:>3}", exit.guest);
   text += exit.has_target ? fmt::format("  to {:08x}", exit.target) : fmt::format("  {:11}", "");
   text += fmt::format("  taken {:>12} times", grouped(exit.times));
-  if (exit.first != exit.last) text += fmt::format("  compensation: rows {} to {}", exit.first, exit.last - 1);
+  if (exit.first != exit.last) text += fmt::format("  compensation: {}", rows_text(exit));
   if (exit.link >= 0) text += fmt::format("  link stub: row {}", exit.link);
   return text;
 }

@@ -21,10 +21,12 @@ std::string explanation_text(const ExplainedRun& run, const std::vector<Explanat
 
 /// The sentences about a region: what it is, how often it ran, what it cost, what became of it.
 std::vector<std::string> region_facts(const ExplainedRun& run, const Explanation& region);
-/// "until 0x8049181": the last x86 instruction that is complete after the row; "-" before the first is.
+/// "4: 8049181": the last x86 instruction that is complete, with all before it, when the row issues; "-" before the first is.
 std::string complete_text(const Explanation& region, const MoleculeView& row);
 /// Where a rollback in the row leads.
 std::string back_text(const Explanation& region, const MoleculeView& row);
+/// The rows of its compensation code; empty if it has none.
+std::string rows_text(const ExitView& exit);
 std::string exit_text(const Explanation& region, const ExitView& exit);
 
 }  // namespace chrysalis::sim

@@ -143,6 +143,7 @@ void TranslationLog::installed(const fw::Notice& notice, uint64_t cycle) {
   record->gear = notice.gear;
   record->eip = notice.eip;
   record->key = notice.key;
+  record->checks = notice.checks;
   record->code = notice.code;
   record->first_exit = notice.first_exit;
   record->words = memory.array<uint32_t>(notice.code, notice.bytes / 4);

@@ -37,6 +37,7 @@ struct TranslationRecord {
   unsigned gear = 0;
   uint32_t eip = 0;
   uint32_t key = 0;                      ///< GuestCode::key()
+  bool checks = false;                   ///< compares its source with what it was, when it is executed
   uint64_t code = 0;                     ///< host address
   uint32_t first_exit = 0;               ///< number of its first exit
   std::vector<uint32_t> words;           ///< as installed

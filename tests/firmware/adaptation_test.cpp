@@ -21,7 +21,7 @@ class AdaptationTest : public testing::TestWithParam<Setup> {
     gears.first_gear = 2;
     for (uint32_t& threshold : gears.threshold) threshold = 16;
     gears.max_instructions = 200;
-    gears.switches = fw::kSwitchChaining | fw::kSwitchPassStores | fw::kSwitchAdaptation;
+    gears.switches = fw::kSwitchChaining | fw::kSwitchReorder | fw::kSwitchPassStores | fw::kSwitchAdaptation;
     gears.misspeculations = 1'000'000;
     gears.passes = translator::kUsualPasses;
   }
@@ -172,12 +172,24 @@ GUEST_CODE(stores, R"(
     int $0x80
 )")
 
+// Regions commit before the buffer is full, so the firmware is told of a larger one than there is.
 TEST_P(AdaptationTest, RegionsThatFillTheStoreBufferGetShorter) {
+  if (GetParam().form == Form::Hosted) GTEST_SKIP() << "the hosted form's buffer is as large as the firmware is told";
+  Guest guest(GUEST_BYTES(stores), GetParam());
+  prepare = [](Guest& g) { g.mailbox().machine.store_buffer_entries = 4096; };
+  run(guest);
+  EXPECT_EQ(static_cast<uint32_t>(guest.reg(GuestReg::Edi)), 300u * 301 / 2);
+  EXPECT_GE(guest.counter(Counter::FaultsStores), 1u);
+  EXPECT_LE(guest.counter(Counter::FaultsStores), 16u);
+  EXPECT_GE(guest.counter(Counter::RegionsShortened), 1u);
+}
+
+TEST_P(AdaptationTest, RegionsWithManyStoresCommitOnTheWay) {
   Guest guest(GUEST_BYTES(stores), GetParam());
   run(guest);
   EXPECT_EQ(static_cast<uint32_t>(guest.reg(GuestReg::Edi)), 300u * 301 / 2);
-  EXPECT_GE(guest.counter(Counter::RegionsShortened), 1u);
-  EXPECT_LE(guest.counter(Counter::FaultsStores), 16u);
+  EXPECT_EQ(guest.counter(Counter::FaultsStores), 0u);
+  EXPECT_EQ(guest.counter(Counter::RegionsShortened), 0u);
 }
 
 // A load that faults in every iteration; the guest's kernel skips it.

@@ -1,6 +1,8 @@
 // Code that changes: by its own stores, through other addresses, by the platform.
 #include <gtest/gtest.h>
 
+#include "firmware/translation_cache.h"
+#include "isa-host/codec.h"
 #include "tests/firmware/guest.h"
 
 namespace chrysalis::test {
@@ -196,6 +198,13 @@ TEST(CodeChange, NoEndlessLoopWhenABlockJustFits) {
     EXPECT_EQ(guest.eax(), 30 * functions);
     EXPECT_EQ(guest.counter(fw::Counter::CacheFlushes), 1u);
   }
+}
+
+TEST(CodeCache, WhatEvictionStressLeavesIsNoMolecule) {
+  uint32_t words[isa::kMaxWords];
+  for (uint32_t& word : words) word = fw::kNoCode;
+  isa::Molecule molecule;
+  EXPECT_FALSE(isa::decode(words, isa::kMaxWords, 0, molecule).ok());
 }
 
 INSTANTIATE_TEST_SUITE_P(Interpreters, CodeChangeTest, testing::ValuesIn(kSetups), name);

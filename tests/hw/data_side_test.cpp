@@ -108,7 +108,8 @@ TEST_F(DataSideTest, LoadAcrossLinesLooksBothUpAndTakesACycleMore) {
 
 TEST_F(DataSideTest, ForwardedMissIsAHitAndAsksForNothing) {
   DataAccess access = load(0x100);
-  access.forwarded = true;
+  access.guest = true;
+  access.gated = (1u << access.size) - 1;
   issue({access}, 10);
   EXPECT_EQ(accesses[0].ready, 13u);
   EXPECT_TRUE(next.seen.empty());

@@ -264,8 +264,8 @@ State run_functional(const HostProgram& program, uint64_t max_molecules) {
   return state;
 }
 
-CycleRun run_cycles(const HostProgram& program, bool traced, uint64_t max_cycles) {
-  Platform platform(program.machine, kGuestRam);
+CycleRun run_cycles(const HostProgram& program, bool traced, uint64_t max_cycles, const EngineFactory& engine) {
+  Platform platform(program.machine, kGuestRam, engine);
   platform.set_service([](uint32_t number, uint64_t) { return serve(number); });
   EXPECT_TRUE(platform.load(kConcealedBase, program.code.bytes.data(), program.code.bytes.size()));
   for (const HostProgram::ModeRange& range : program.modes)

@@ -94,8 +94,8 @@ struct CycleRun {
   bool sums = false;                            ///< the account's leaves sum to the cycles
 };
 /// Runs to label `end` on the cycle model, molecule by molecule if `traced`, else in one run to the `platform`
-/// atom or cycle limit.
-CycleRun run_cycles(const HostProgram& program, bool traced, uint64_t max_cycles = 10'000'000);
+/// atom or cycle limit. `engine` makes its core.
+CycleRun run_cycles(const HostProgram& program, bool traced, uint64_t max_cycles = 10'000'000, const EngineFactory& engine = systemc_engine);
 
 
 /// The cycle model with the functional executor in lockstep.

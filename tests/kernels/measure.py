@@ -132,6 +132,29 @@ def print_cost(runs):
     print('| x86 instructions translated | ' + ' | '.join(str(counts[gear]) for gear in gears) + ' |')
 
 
+def print_account(runs):
+    """Where the cycles of translations go: per x86 instruction that they commit, by cause, and the share of each gear."""
+    causes = []
+    for run in runs:
+        for name, value in run.figures.items():
+            cause = name.rsplit('.', 1)[-1]
+            if name.startswith('account.translated_') and value and cause not in causes:
+                causes.append(cause)
+    print('{:<16} {:>6} {:>6} {:>6}'.format('cycles per x86', 'g1 %', 'g2 %', 'g3 %'), *(f'{cause[:11]:>11}' for cause in causes))
+    sums = [0.0] * len(causes)
+    counted = 0
+    for run in runs:
+        if not run.translated:
+            continue
+        counted += 1
+        shares = [ratio(total(run.figures, f'account.translated_{gear}.'), run.translated_cycles) for gear in GEARS]
+        values = [sum(run.figures.get(f'account.translated_{gear}.{cause}', 0) for gear in GEARS) / run.translated for cause in causes]
+        sums = [a + b for a, b in zip(sums, values)]
+        print('{:<16} {:>6} {:>6} {:>6}'.format(run.program, *(show(share, 1, 100) for share in shares)), *(f'{value:>11.3f}' for value in values))
+    if counted:
+        print('{:<37}'.format('mean'), *(f'{value / counted:>11.3f}' for value in sums))
+
+
 def calibrate(arguments, comments, names):
     """The cost of a round: the difference between two long runs, so that starting and ending do not count."""
     arguments.options = '--firmware hosted --fidelity functional'
@@ -156,6 +179,7 @@ def main():
     parser.add_argument('--jobs', type=int, default=1)
     parser.add_argument('--json', metavar='FILE', help='also write all statistics of all runs')
     parser.add_argument('--cost', action='store_true', help='also the cost of translating by gear and stage')
+    parser.add_argument('--account', action='store_true', help='also print where the cycles of translations go')
     parser.add_argument('--calibrate', action='store_true')
     arguments = parser.parse_args()
     arguments.chrysalis, arguments.kernels = os.path.abspath(arguments.chrysalis), os.path.abspath(arguments.kernels)
@@ -177,6 +201,8 @@ def main():
                 print_table(runs)
                 if arguments.cost:
                     print_cost(runs)
+                if arguments.account:
+                    print_account(runs)
                 failures += sum(bool(run.problem) for run in runs)
                 everything += [{'kernel': run.program, 'machine': machine, 'millions': millions, 'options': arguments.options,
                                 'statistics': run.figures} for run in runs]

@@ -108,6 +108,15 @@ TEST(ExplainProfile, CountsAddUpToTheAccount) {
     EXPECT_EQ(made[gear], result.statistics.count("firmware.translations.gear" + std::to_string(gear))) << gear;
 }
 
+TEST(ExplainProfile, LookUpHelpIsCounted) {
+  const RunResult jumps = run_program(kernel("interpreter-O2", "efficeon"));
+  EXPECT_GT(jumps.statistics.count("host.jtb.hits"), 100u);
+  EXPECT_LE(jumps.statistics.count("host.jtb.hits"), jumps.statistics.count("host.jtb.lookups"));
+  const RunResult returns = run_program(kernel("recursion-O2", "efficeon"));
+  EXPECT_GT(returns.statistics.count("host.return_stack.hits"), 100u);
+  EXPECT_LE(returns.statistics.count("host.return_stack.hits"), returns.statistics.count("host.return_stack.pops"));
+}
+
 TEST(ExplainProfile, ExitsAreAsManyAsEntries) {
   // Whatever enters a region leaves it: by an exit or by an event.
   RunRequest request = kernel("quicksort-O2");
@@ -172,8 +181,10 @@ TEST(Watching, ChangesNothing) {
   request.observers = {&log, &timeline, &pipeline};
   const RunResult watched = run_program(request);
   ASSERT_EQ(alone.statistics.list().size(), watched.statistics.list().size());
-  for (const Statistic& statistic : alone.statistics.list())
-    if (!statistic.name.starts_with("sim.")) EXPECT_EQ(statistic.value, watched.statistics.find(statistic.name)->value) << statistic.name;
+  for (const Statistic& statistic : alone.statistics.list()) {
+    if (statistic.name.starts_with("sim.")) continue;
+    EXPECT_EQ(statistic.value, watched.statistics.find(statistic.name)->value) << statistic.name;
+  }
 }
 
 TEST(Watching, NeedsTheCycleModel) {
@@ -197,7 +208,9 @@ void expect_nesting(const nlohmann::json& events) {
     for (const auto& [begin, end] : slices) {
       EXPECT_LT(begin, end);
       while (!open.empty() && open.back() <= begin) open.pop_back();
-      if (!open.empty()) EXPECT_LE(end, open.back()) << "track " << track << " at " << begin;
+      if (!open.empty()) {
+        EXPECT_LE(end, open.back()) << "track " << track << " at " << begin;
+      }
       open.push_back(end);
     }
   }
@@ -225,7 +238,13 @@ TEST(TimelineFile, AddsUpToTheAccount) {
   uint64_t all = 0;
   for (unsigned mode = 0; mode < hw::kModes; ++mode) {
     const std::string name = hw::kModeName[mode];
-    EXPECT_EQ(cycles[name], sum(result.statistics, "account." + name + ".")) << name;
+    const uint64_t account = sum(result.statistics, "account." + name + ".");
+    if (name.starts_with("translated")) {
+      EXPECT_EQ(cycles[name], account) << name;
+    } else {
+      // The molecule in which the account of the firmware changes hands is shown whole.
+      EXPECT_NEAR(static_cast<double>(cycles[name]), static_cast<double>(account), 0.01 * static_cast<double>(result.statistics.count("host.cycles"))) << name;
+    }
     all += cycles[name];
   }
   EXPECT_EQ(all, result.statistics.count("host.cycles"));

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -42,6 +43,24 @@ TEST(Settings, AssignmentsSetTheirField) {
   EXPECT_EQ(settings.quantum, 1u);
   ASSERT_EQ(settings.machine.size(), 1u);
   EXPECT_EQ(settings.machine[0].key, "memory.latency");
+}
+
+TEST(Settings, EveryAblationIsAnAssignmentThatChangesSomething) {
+  const std::string machine = isa::to_toml(isa::load_machine("efficeon"));
+  std::set<std::string> seen;
+  for (const Ablation& ablation : ablation_table()) {
+    Settings settings;
+    apply_assignment(settings, "firmware.max_gear=3");
+    const std::string before = to_toml(settings);
+    apply_assignment(settings, ablation.assignment);
+    EXPECT_NE(to_toml(settings), before) << ablation.assignment;
+    if (!settings.machine.empty()) {
+      EXPECT_NE(isa::to_toml(isa::load_machine("efficeon", settings.machine)), machine) << ablation.assignment;
+    }
+    EXPECT_FALSE(ablation.what.empty());
+    EXPECT_TRUE(seen.insert(ablation.assignment).second) << ablation.assignment;
+  }
+  EXPECT_GT(seen.size(), 10u);
 }
 
 TEST(Settings, RefusalsNameTheKeyAndWhatIsAccepted) {

@@ -209,6 +209,7 @@ TEST_P(BackEndFuzz, RandomRegions) {
   const uint64_t seeds = more == nullptr ? 3000 : std::strtoull(more, nullptr, 10);
   for (uint64_t seed = 1; seed <= seeds; ++seed) {
     Fuzz fuzz(seed, 5 + seed % 90, GetParam());
+    options.reschedule = seed % 2 != 0;
     fuzz.run(options);
     if (HasFailure()) return;
     spilled += fuzz.stats.spilled;
@@ -234,6 +235,7 @@ TEST_P(BackEndFuzz, PassSubsets) {
     translator::CompileOptions options;
     options.passes = bits;
     options.pass_stores = bits >> 31 != 0;
+    options.reschedule = (bits >> 30 & 1) != 0;
     options.verify = true;
     SCOPED_TRACE(bits);
     Fuzz(seed + 100000, 5 + seed % 70, GetParam()).run(options);

@@ -22,6 +22,7 @@ struct Settings {
   SuperblockOptions superblocks;
   bool own_source = false;
   std::string problems, show;
+  bool reschedule = true;
   unsigned repeat = 1;
 };
 
@@ -78,6 +79,7 @@ translator::PassMask pass_bit(const std::string& name) {
 
 void study(const Settings& settings, const std::vector<Superblock>& blocks, const isa::MachineModel& machine, ProblemWriter& problems) {
   translator::CompileOptions options;
+  options.reschedule = settings.reschedule;
   translator::Compiler compiler(machine.core);
   for (const std::string& name : settings.without) options.passes &= ~pass_bit(name);
   uint64_t instructions = 0, operations = 0, atoms = 0, cycles = 0, first_cycles = 0, moves = 0, passing = 0, spilled = 0;
@@ -124,6 +126,7 @@ int run(int argc, char** argv) {
   app.add_option("--unroll", settings.superblocks.unroll, "copies of a loop's body")->capture_default_str();
   app.add_option("--max", settings.superblocks.max_instructions, "x86 instructions of a superblock")->capture_default_str();
   app.add_option("--without", settings.without, "pass that does not run")->allow_extra_args(false);
+  app.add_flag("!--once", settings.reschedule, "no second scheduling");
   app.add_option("--problems", settings.problems, "file for the scheduling problems");
   app.add_option("--repeat", settings.repeat, "compilations of each superblock, for profiling")->capture_default_str();
   app.add_option("--show", settings.show, "name of a superblock whose IR and molecules are printed");

@@ -135,7 +135,7 @@ class Finder {
   void grow(const Function& function, uint32_t head) {
     using Way = translator::GuestRegionBuilder::Way;
     Superblock block{program_name_ + ":" + function.name + "+" + std::to_string(head - function.begin), 0, false, {}};
-    translator::GuestRegionBuilder builder(block.region, kContext);
+    translator::GuestRegionBuilder builder(block.region, kContext, options_.commits);
     builder.begin(head);
     std::set<uint32_t> seen;
     uint32_t eip = head;
@@ -171,6 +171,7 @@ class Finder {
 
   void finish(Superblock& block, const translator::GuestRegionBuilder& builder) {
     block.instructions = builder.size();
+    if (block.region.precise) block.region.in_order.assign(builder.size(), 1);
     out.push_back(std::move(block));
   }
 

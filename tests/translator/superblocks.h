@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "translator/region.h"
+#include "translator/guest_region.h"
 
 namespace chrysalis::test {
 
@@ -19,6 +19,7 @@ struct SuperblockOptions {
   std::string source;            ///< functions of this source file only; empty: all of the program's
   unsigned max_instructions = 200;
   unsigned unroll = 1;           ///< copies of a loop's body, as long as they fit
+  translator::GuestRegionBuilder::Commits commits;
 };
 
 /// Superblocks of an i386 ELF file with symbols, found without a profile: they begin at functions and at targets of

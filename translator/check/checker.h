@@ -32,7 +32,7 @@ class Checker {
     bool guest;
     uint8_t size;           ///< bytes
     bool in_order;
-    bool wanted = true;     ///< of a load: false if the atom delivers no value, so that it is there for its faults
+    bool wanted = true;     ///< false of probes, and of loads whose atom delivers no value: they are there for their faults
     uint8_t entry = 0xff;   ///< of a load under protection
     uint8_t mask = 0;       ///< of a store under mask
     uint32_t inst;          ///< index into the region's code

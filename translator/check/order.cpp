@@ -209,7 +209,7 @@ void Checker::check_precise() {
     for (size_t j = i + 1; j < accesses_.size(); ++j) {
       const Access &earlier = accesses_[i], &later = accesses_[j];
       if (!earlier.guest || !later.guest || earlier.molecule == kNever || later.molecule == kNever) continue;
-      if (!earlier.is_store() && !later.is_store()) continue;
+      if ((!earlier.is_store() && !later.is_store()) || !earlier.wanted || !later.wanted) continue;
       if (later.molecule < earlier.molecule) report(Rule::Precise, later, describe(later) + " is made before " + describe(earlier));
     }
   }

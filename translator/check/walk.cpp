@@ -238,7 +238,7 @@ void Checker::access(const At& at, const State& before, State& next, bool main) 
     found->atom = at.index;
     if (row.has(isa::kProtect)) found->entry = atom.alias;
     if (row.has(isa::kMasked)) found->mask = atom.alias;
-    found->wanted = kind != Access::Kind::Load || atom.rd != isa::kZero;
+    found->wanted = kind == Access::Kind::Store || (kind == Access::Kind::Load && atom.rd != isa::kZero);
   }
   if (kind != Access::Kind::Load) return;
   const Term loaded = found == nullptr ? undefined() : terms_.leaf(Source::Load, found->inst, size * 8);

@@ -1,0 +1,17 @@
+# Gathers what Verilator wrote in DIRECTORY/verilated into CHUNKS files that include it, by turns and in the order of
+# names, so that the build knows what there is. A file that would not change is left alone.
+file(GLOB written ${DIRECTORY}/verilated/${PREFIX}*.cpp)
+list(SORT written)
+math(EXPR last "${CHUNKS} - 1")
+foreach(i RANGE ${last})
+  set(text_${i} "")
+endforeach()
+set(turn 0)
+foreach(file ${written})
+  get_filename_component(name ${file} NAME)
+  string(APPEND text_${turn} "#include \"${name}\"\n")
+  math(EXPR turn "(${turn} + 1) % ${CHUNKS}")
+endforeach()
+foreach(i RANGE ${last})
+  file(WRITE ${DIRECTORY}/chunk_${i}.cpp "${text_${i}}")
+endforeach()

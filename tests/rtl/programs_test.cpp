@@ -1,0 +1,93 @@
+// The RTL core against the SystemC model on host programs: equal state, cycles and account.
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <gtest/gtest.h>
+
+#include "rtl/engine.h"
+#include "tests/hw/host_program.h"
+#include "tests/hw/random_program.h"
+
+namespace chrysalis::hw::test {
+namespace {
+
+std::vector<std::string> programs() {
+  std::vector<std::string> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(CHRYSALIS_HW_TESTS "/timing"))
+    if (entry.path().extension() == ".hasm") paths.push_back(entry.path().string());
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
+
+CycleRun run_rtl(const HostProgram& program, bool traced) {
+  std::string why;
+  EXPECT_NE(rtl::find_model(program.machine.core, why), "") << program.name << ": no RTL model was built for it: " << why;
+  return run_cycles(program, traced, 10'000'000, rtl::make_engine);
+}
+
+/// Statistics that the RTL core counts as the SystemC model does.
+constexpr const char* kCompared[] = {
+    "guest.instructions", "host.cycles", "host.molecules", "host.atoms", "host.slots", "host.commits", "host.rollbacks", "host.rollbacks.atom",
+    "host.branches_taken", "host.device_accesses", "host.l1i.hits", "host.l1i.misses", "host.l1i.invalidations", "host.l1d.load_hits",
+    "host.l1d.load_misses", "host.l1d.store_hits", "host.l1d.store_misses", "host.l1d.line_crossings", "host.l1d.write_backs",
+    "host.l1d.prefetches", "host.l1d.prefetches_dropped", "host.l2.instruction_hits", "host.l2.instruction_misses", "host.l2.data_hits",
+    "host.l2.data_misses", "host.l2.write_backs_in", "host.l2.write_backs_out", "host.l2.queue_cycles", "host.memory.lines_read",
+    "host.memory.lines_written", "host.memory.queue_cycles", "host.store_buffer.stores", "host.store_buffer.gated_peak",
+    "host.store_buffer.forwarded_misses"};
+
+void expect_equal(const CycleRun& model, const CycleRun& rtl, const std::string& name) {
+  EXPECT_EQ(difference(model.state, rtl.state), "") << name;
+  EXPECT_EQ(model.cycles, rtl.cycles) << name;
+  EXPECT_TRUE(rtl.sums) << name << ": the account's leaves do not sum to the cycles";
+  for (const auto& [leaf, cycles] : model.account) {
+    if (rtl.account.at(leaf) != cycles) ADD_FAILURE() << name << ": account of " << leaf << ": SystemC " << cycles << ", RTL " << rtl.account.at(leaf);
+  }
+  for (const auto& [address, cycle] : model.ready) {
+    const auto found = rtl.ready.find(address);
+    ASSERT_TRUE(found != rtl.ready.end()) << name << ": 0x" << std::hex << address << " was never ready";
+    EXPECT_EQ(found->second, cycle) << name << ": ready cycle of the molecule at 0x" << std::hex << address;
+  }
+  for (const char* statistic : kCompared) {
+    ASSERT_EQ(model.statistics.count(statistic), 1u) << statistic;
+    EXPECT_EQ(rtl.statistics.at(statistic), model.statistics.at(statistic)) << name << ": " << statistic;
+  }
+}
+
+class RtlProgramTest : public testing::TestWithParam<std::string> {};
+
+TEST_P(RtlProgramTest, TakesTheSystemCModelsCycles) {
+  const HostProgram program = read_program_file(GetParam());
+  ASSERT_TRUE(program.code.ok());
+  const CycleRun model = run_cycles(program, true);
+  const CycleRun rtl = run_rtl(program, true);
+  expect_equal(model, rtl, program.name);
+}
+
+INSTANTIATE_TEST_SUITE_P(Programs, RtlProgramTest, testing::ValuesIn(programs()), [](const auto& parameter) {
+  std::string name = std::filesystem::path(parameter.param).stem().string();
+  std::replace_if(name.begin(), name.end(), [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); }, '_');
+  return name;
+});
+
+/// CHRYSALIS_RTL_RANDOM: how many random programs of each kind; docs/testing.md.
+uint64_t random_programs() {
+  const char* text = std::getenv("CHRYSALIS_RTL_RANDOM");
+  return text == nullptr ? 60 : std::strtoull(text, nullptr, 10);
+}
+
+void expect_random_programs_equal(Interrupts interrupts) {
+  for (uint64_t seed = 1; seed <= random_programs(); ++seed) {
+    const HostProgram program = random_program(seed, 60, 4, interrupts);
+    const CycleRun model = run_cycles(program, false);
+    const CycleRun rtl = run_rtl(program, false);
+    expect_equal(model, rtl, "seed " + std::to_string(seed));
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(RtlRandomPrograms, WithoutInterrupts) { expect_random_programs_equal(Interrupts::None); }
+TEST(RtlRandomPrograms, WithTheCoresTimer) { expect_random_programs_equal(Interrupts::CoreTimer); }
+TEST(RtlRandomPrograms, WithADevicesTimer) { expect_random_programs_equal(Interrupts::Devices); }
+
+}  // namespace
+}  // namespace chrysalis::hw::test
