@@ -24,7 +24,7 @@ namespace chrysalis::fw {
 struct Translation;
 
 /// A word that no molecule begins with: what eviction stress leaves of translations that have gone.
-inline constexpr uint32_t kNoCode = 0xffff'ffff;
+inline constexpr uint32_t kNoCode = 0;
 
 /// How control leaves a translation.
 enum class ExitKind : uint8_t {
