@@ -26,8 +26,8 @@ def seed_range(text):
     return range(int(first), int(last or first) + 1)
 
 
-def output(command):
-    return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.decode()
+def output(command, folder=None):
+    return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, check=True).stdout.decode()
 
 
 def compiler():
@@ -49,7 +49,8 @@ def prepare(folder, compile_command, seed, limit):
     program = os.path.join(folder, name)
     if not os.path.exists(program):
         source = program + '.c'
-        write_whole(source, lambda path: subprocess.run(GENERATE + [str(seed), '--output', path], stdout=subprocess.DEVNULL, check=True))
+        # csmith leaves a platform.info where it runs.
+        write_whole(source, lambda path: subprocess.run(GENERATE + [str(seed), '--output', path], cwd=folder, stdout=subprocess.DEVNULL, check=True))
         write_whole(program, lambda path: subprocess.run(compile_command + [f'-O{seed % 4}', source, '-o', path], check=True))
     try:
         subprocess.run([program], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=limit, check=False)
@@ -69,8 +70,9 @@ def main():
         if shutil.which(needed) is None:
             sys.exit(f'csmith.py: {needed} is not installed; ./chrysalis test installs csmith, libcsmith-dev and gcc-12-multilib')
     command = compiler()
+    os.makedirs(arguments.folder, exist_ok=True)
     # Another generator or compiler makes other programs.
-    key = hashlib.sha256(repr((output(['csmith', '--version']), output(['gcc', '--version']), GENERATE, command)).encode()).hexdigest()[:12]
+    key = hashlib.sha256(repr((output(['csmith', '--version'], arguments.folder), output(['gcc', '--version']), GENERATE, command)).encode()).hexdigest()[:12]
     folder = os.path.join(os.path.abspath(arguments.folder), key)
     os.makedirs(folder, exist_ok=True)
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
