@@ -7,8 +7,16 @@
 namespace chrysalis::fw {
 namespace {
 
-/// A branch is followed if at least this share of its executions goes one way.
-constexpr uint64_t kBiasNumerator = 2, kBiasDenominator = 3;
+/// A branch is followed if at least this share of its executions goes one way: the region would end otherwise, and the other side costs
+/// a side exit. Gear 3 takes any majority.
+struct Bias {
+  uint64_t numerator, denominator;
+};
+constexpr Bias bias_of(unsigned gear) { return gear < 3 ? Bias{2, 3} : Bias{1, 2}; }
+/// Shares of executions, as parts of this.
+constexpr uint64_t kWhole = 1u << 16;
+/// A loop is unrolled for so many times the iterations that its profile lets expect.
+constexpr uint64_t kIterationsAhead = 2;
 /// Calls within each other that a region follows.
 constexpr size_t kMostCalls = 4;
 constexpr uint32_t kNowhere = ~0u;
@@ -46,12 +54,26 @@ void RegionFormer::enter(uint32_t eip) {
   place_.executions = block->executions();
 }
 
-RegionFormer::Likely RegionFormer::decide(uint64_t taken) const {
-  if (place_.executions < kLeastExecutions) return Likely::Unknown;
-  taken = std::min(taken, place_.executions);
-  if (taken * kBiasDenominator >= place_.executions * kBiasNumerator) return Likely::Taken;
-  if (taken * kBiasDenominator <= place_.executions * (kBiasDenominator - kBiasNumerator)) return Likely::Falls;
-  return Likely::Unknown;
+RegionFormer::Likely RegionFormer::decide(uint64_t taken) {
+  const uint64_t all = place_.executions;
+  if (all < kLeastExecutions) return Likely::Unknown;
+  taken = std::min(taken, all);
+  const Bias bias = bias_of(gear_);
+  if (taken * bias.denominator >= all * bias.numerator) {
+    stays_ = stays_ * (taken * kWhole / all) / kWhole;
+    return Likely::Taken;
+  }
+  if ((all - taken) * bias.denominator < all * bias.numerator) return Likely::Unknown;
+  stays_ = stays_ * ((all - taken) * kWhole / all) / kWhole;
+  return Likely::Falls;
+}
+
+/// Most instructions of a loop, unrolled, of which one iteration has been formed.
+unsigned RegionFormer::unrolled(unsigned once) const {
+  const unsigned most = gear_ < 3 ? options_.unroll_instructions : 2 * options_.unroll_instructions;
+  if (stays_ == kWhole) return most;
+  const uint64_t iterations = kIterationsAhead * kWhole / (kWhole - stays_);
+  return static_cast<unsigned>(std::min<uint64_t>(most, iterations * once));
 }
 
 /// Where the branch at `eip` to `target` goes. Counts it as passed.
@@ -111,6 +133,8 @@ bool RegionFormer::visited(uint32_t eip) const { return std::binary_search(path_
 
 unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
   using Way = translator::GuestRegionBuilder::Way;
+  gear_ = gear;
+  stays_ = kWhole;
   builder_.begin(entry);
   source_.clear();
   checks_ = code_.checked(entry);
@@ -119,13 +143,16 @@ unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
   calls_.clear();
   enter(entry);
   uint32_t at = entry;
-  unsigned once = 0;  // instructions of one iteration, if it loops
+  unsigned once = 0, most = 0;  // instructions of one iteration, if it loops, and of all of them
   FetchFault fault;
   const uint32_t longest = std::min(options_.max_instructions, adaptation_.limit(entry));
   while (builder_.size() < longest) {
     if (at == entry && builder_.size() != 0) {
-      if (once == 0) once = builder_.size();
-      if (builder_.size() + once > options_.unroll_instructions) break;
+      if (once == 0) {
+        once = builder_.size();
+        most = unrolled(once);
+      }
+      if (builder_.size() + once > most) break;
       enter(entry);
     } else if (once == 0 && calls_.empty() && visited(at)) {
       break;  // an inner loop; what is called may come twice
@@ -147,9 +174,9 @@ unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
     const Care care = adaptation_.care(at);
     if (care == Care::Isolated || !source_.add(at, fetched_)) break;
     addresses_.push_back(at);
-    if (care == Care::InOrder) {
+    if (const uint8_t order = adaptation_.order(at); order != 0) {
       region_.in_order.resize(addresses_.size(), 0);
-      region_.in_order.back() = 1;
+      region_.in_order.back() = order;
     }
     const uint32_t next = at + fetched_.length;
     if (once == 0) path_.insert(std::upper_bound(path_.begin(), path_.end(), at), at);

@@ -42,7 +42,8 @@ class RegionFormer {
 
   Likely likely(uint32_t eip, uint32_t target);
   bool follows_calls(unsigned gear) const { return gear >= 3 && (options_.switches & kSwitchFollowCalls) != 0; }
-  Likely decide(uint64_t taken) const;
+  Likely decide(uint64_t taken);
+  unsigned unrolled(unsigned once) const;
   uint32_t expected(uint32_t eip, ir::ExitKind kind);
   void enter(uint32_t eip);
   bool visited(uint32_t eip) const;
@@ -57,6 +58,8 @@ class RegionFormer {
   translator::GuestRegionBuilder builder_;
   Source source_;
   bool checks_ = false;
+  unsigned gear_ = 0;
+  uint64_t stays_ = 0;  ///< share of the region's executions that get as far as it has been formed
   Place place_ = {};
   std::vector<uint32_t> path_;  ///< addresses of its instructions, sorted
   std::vector<uint32_t> addresses_;

@@ -16,7 +16,7 @@
 //     allocatable REGS  numbers and ranges
 //     readable REGS
 //     stack VALUE
-//     in_order N, ...   guest instructions
+//     in_order N, ...   guest instructions; N:MASK where Region::in_order is not kWithAll
 //     entry REG=VALUE, ...
 //
 // Then operations (translator/ir/text.h), and "guest N" where the guest instruction changes; without one, it is 0. A point's
