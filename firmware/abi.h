@@ -106,7 +106,6 @@ enum class Eviction : uint32_t {
 struct GearOptions {
   uint32_t threshold[3];       ///< executions after which gear 1, 2, 3 takes over; counted in the gear below
   uint32_t max_instructions;   ///< x86 instructions of a region
-  uint32_t tree_instructions;  ///< of all paths of a tree
   uint32_t unroll_instructions;  ///< a loop is unrolled up to so many
   uint32_t first_gear;         ///< 1 or 2: what follows interpretation
   uint32_t sample_period;      ///< cycles between samples; 0: none
@@ -128,7 +127,6 @@ enum GearSwitch : uint32_t {
   kSwitchFollowCalls = 32,     ///< gear 3 goes into calls, returns and indirect jumps
   kSwitchBlocks = 64,          ///< regions end at the first branch
   kSwitchReorder = 128,        ///< guest accesses may change their order at all
-  kSwitchTrees = 512,          ///< gear 3 follows both sides of branches
   kSwitchAnnounce = 256,      ///< the platform hears of each translation, Service::Installed
   // The ladder for code that changes; the first rung is to protect whole pages.
   kSwitchUnprotected = 1 << 24, ///< nothing is protected: all translations check their source, and what is not translated is not cached

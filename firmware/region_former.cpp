@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "firmware/host.h"
+#include "firmware/region_shape.h"
 
 namespace chrysalis::fw {
 namespace {
@@ -14,6 +15,8 @@ constexpr size_t kMostCalls = 4;
 constexpr uint32_t kNowhere = ~0u;
 /// What enters a region, as a weight; and the least that a path of a tree is worth to follow.
 constexpr uint32_t kEntered = 1u << 16, kLeastWeight = kEntered / 16;
+/// So many times what a path may hold a tree may.
+constexpr uint32_t kLongestPaths = 2;
 /// A profile of fewer executions says nothing.
 constexpr uint64_t kLeastExecutions = 8;
 
@@ -47,6 +50,8 @@ void RegionFormer::enter(uint32_t eip) {
   place_.block = block;
   place_.executions = block->executions();
 }
+
+bool RegionFormer::grows_trees() const { return gear_ >= 3 && (options_.switches & kSwitchTrees) != 0; }
 
 /// Where control goes from a branch to which it comes `weight` times in kEntered entries.
 RegionFormer::Likely RegionFormer::decide(const Branch& branch, uint32_t weight) const {
@@ -117,7 +122,7 @@ unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
   gear_ = gear;
   const uint32_t limit = adaptation_.limit(entry);
   longest_ = std::min(options_.max_instructions, limit);
-  largest_ = std::min(std::max(options_.tree_instructions, longest_), limit);
+  largest_ = std::min(kLongestPaths * longest_, limit);
   source_.clear();
   checks_ = code_.checked(entry);
   visited_.clear();

@@ -60,7 +60,7 @@ class RegionFormer {
   void note_side(uint32_t target, uint32_t weight);
   bool follow_side();
   bool follows_calls() const { return gear_ >= 3 && (options_.switches & kSwitchFollowCalls) != 0; }
-  bool grows_trees() const { return gear_ >= 3 && (options_.switches & kSwitchTrees) != 0; }
+  bool grows_trees() const;
   uint32_t expected(uint32_t eip, ir::ExitKind kind);
   void enter(uint32_t eip);
   bool visited(uint32_t eip) const;

@@ -41,13 +41,12 @@ void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, const isa::Mac
   mailbox.gears.first_gear = small(settings.max_gear == 1 ? 1 : settings.first_gear);
   mailbox.gears.sample_period = settings.profiling == "sampling" ? small(settings.sample_period) : 0;
   mailbox.gears.max_instructions = small(settings.region_instructions);
-  mailbox.gears.tree_instructions = small(settings.tree_instructions);
   mailbox.gears.unroll_instructions = small(settings.unroll_instructions);
   const auto on = [](bool flag, fw::GearSwitch value) { return flag ? uint32_t{value} : 0u; };
   mailbox.gears.switches = on(settings.chaining, fw::kSwitchChaining) |
                            on(settings.eviction_stress, fw::kSwitchEvictionStress) | on(settings.pass_stores, fw::kSwitchPassStores) |
                            on(settings.adaptation, fw::kSwitchAdaptation) | on(settings.follow_calls, fw::kSwitchFollowCalls) |
-                           on(settings.region == "block", fw::kSwitchBlocks) | on(settings.region == "tree", fw::kSwitchTrees) |
+                           on(settings.region == "block", fw::kSwitchBlocks) | (settings.region == "tree" ? fw::kSwitchTrees : 0u) |
                            on(settings.reorder, fw::kSwitchReorder) |
                            on(!settings.smc_fine_grain, fw::kSwitchWholePages) |
                            on(!settings.smc_page, fw::kSwitchUnprotected) |

@@ -57,8 +57,6 @@ const std::vector<Row>& rows() {
        .word = &Settings::region, .words = {"block", "superblock", "tree"}, .off = "block", .loss = "regions beyond a basic block"},
       {.name = "firmware.region_instructions", .unit = "instructions", .help = "longest region, in x86 instructions",
        .number = &Settings::region_instructions, .low = 1, .high = 200},
-      {.name = "firmware.tree_instructions", .unit = "instructions", .help = "largest tree, in x86 instructions of all its paths",
-       .number = &Settings::tree_instructions, .low = 1, .high = 1000},
       {.name = "firmware.unroll_instructions", .unit = "instructions", .help = "a loop is unrolled up to so many x86 instructions; 0: never",
        .number = &Settings::unroll_instructions, .low = 0, .high = 200, .off = "0", .loss = "unrolling"},
       {.name = "firmware.eviction", .unit = "", .help = "what goes when a gear's code cache is full: everything, the oldest translations, or the oldest that were not used",

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "translator/assert.h"
 #include "translator/passes/dead_code.h"
+#include "translator/verify_region.h"
 
 namespace chrysalis::translator {
 namespace {
@@ -95,6 +97,10 @@ PathOrigin origin_of(std::span<Region> tree, size_t path) {
 }
 
 void optimize_tree(std::span<Region> tree, const isa::MachineDescription& machine, const CompileOptions& options) {
+  if (options.verify && tree.size() > 1) {
+    begin_stage(options.clock, Stage::Verify);
+    for (const TreeViolation& found : verify_tree(tree)) assertion_failed(found.violation.rule, "translator", static_cast<int>(found.path), found.violation.inst);
+  }
   // What a path writes before anybody reads it is of no use to its parent's passes either.
   for (size_t path = tree.size(); path-- > 1;) drop_unused(origin_of(tree, path), tree[path]);
   for (size_t path = 0; path < tree.size(); ++path) {
