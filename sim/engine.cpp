@@ -6,6 +6,7 @@
 
 #include "firmware/image/builder.h"
 #include "firmware/image/error.h"
+#include "firmware/region_shape.h"
 #include "sim/engine_core.h"
 #include "sim/error.h"
 #include "translator/passes/passes.h"

@@ -204,7 +204,9 @@ TEST_P(TreeTest, DoWhatInterpretationDoes) {
     EXPECT_TRUE(trees.memory == expected.memory);
     EXPECT_GE(made_, 1u);
     // Trees are larger: fewer of them hold as much.
-    if (GetParam().eviction_stress == 0) EXPECT_GT(held_ * made, held * made_) << "the trees are no larger than superblocks";
+    if (GetParam().eviction_stress == 0) {
+      EXPECT_GT(held_ * made, held * made_) << "the trees are no larger than superblocks";
+    }
   }
 }
 
