@@ -177,10 +177,12 @@ bool Adaptation::learn(const Abandoned& abandoned) {
       if (region.misspeculations == kThrottleAfter) return true;
     }
   }
-  const bool is_pair = cause == isa::Cause::AliasFault && abandoned.load != kUnknown;
   Entry& known = entry(abandoned.eip == kUnknown ? abandoned.region : abandoned.eip);
+  bool is_pair = cause == isa::Cause::AliasFault && abandoned.load != kUnknown;
+  const bool known_pair = is_pair && translator::keep_order(order(abandoned.eip), order(abandoned.load));
   // The lesson has been learnt from another translation.
-  if (abandoned.lessons < known.learnt && (!is_pair || translator::keep_order(order(abandoned.eip), order(abandoned.load)))) return true;
+  if (abandoned.lessons < known.learnt && (!is_pair || known_pair)) return true;
+  if (known_pair) is_pair = false;  // another load was meant
   count_again(known.faults, known.faulted, kQuickly);
   if (known.faults < patience(cause)) return false;
   if (is_pair) {

@@ -59,7 +59,7 @@ void CodeMap::decode(Decoded& molecule) {
   molecule.flags = molecule.count = molecule.faulting = molecule.late_count = molecule.memory_atoms = 0;
   molecule.div_cycles = molecule.fp_div_cycles = molecule.redirect_penalty = 0;
   molecule.load_register = kNoRegister;
-  molecule.protects = false;
+  molecule.protects = molecule.reordered = false;
   molecule.waits_for[0] = molecule.waits_for[1] = 0;
   molecule.fault = isa::Event{};
   molecule.careful.reset();
@@ -122,7 +122,8 @@ void CodeMap::analyse(Decoded& molecule, const isa::Molecule& source) {
     molecule.room = molecule.count;
   }
   for (unsigned i = 0; i < molecule.count; ++i) {
-    molecule.steps[i] = {prepared.run[i], prepared.plan.atoms[i], load_destination(prepared.plan.atoms[i])};
+    molecule.steps[i] = {prepared.run[i], prepared.plan.atoms[i], load_destination(prepared.plan.atoms[i]), prepared.plan.source[i]};
+    molecule.reordered |= i != 0 && i < molecule.faulting && prepared.plan.source[i] < prepared.plan.source[i - 1];
   }
 }
 

@@ -24,6 +24,7 @@ struct Step {
   isa::ExecFn<ModelCore> run = nullptr;
   isa::Atom atom;
   uint8_t destination = kNoRegister;  ///< of a load
+  uint8_t source = 0;                 ///< place in the molecule
 };
 
 /// A register with its latency, for results later than the next cycle.
@@ -67,6 +68,7 @@ struct Decoded {
   uint64_t address = 0;
   uint8_t load_register = kNoRegister;  ///< of its load, if it has one
   bool protects = false;            ///< has an atom that writes an alias entry
+  bool reordered = false;           ///< its memory atoms do not execute in the order in which they stand
   uint8_t memory_atoms = 0;
   uint8_t bytes = 0;
   uint8_t redirect_penalty = 0;     ///< of its branch (rules B2 to B4)

@@ -23,6 +23,7 @@ struct DataAccess {
   uint8_t size = 0;        ///< bytes, 1 to 16
   uint8_t latency = 0;     ///< of a hit
   uint8_t destination = 0; ///< carried for the caller
+  uint8_t source = 0;      ///< so is this
   bool guest = false;      ///< a guest load: it sees the store buffer
   uint32_t gated = 0;      ///< its bytes that gated stores supply, a bit each (rule D9)
   // answer

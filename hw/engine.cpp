@@ -353,6 +353,7 @@ bool Engine::run_memory_steps(Decoded& molecule) {
       old[i].vector = core_.v[reg - isa::kFpFile];
     }
     bus_.destination = static_cast<uint8_t>(reg);
+    bus_.source = step.source;
     step.run(core_, step.atom);
     if (i >= molecule.faulting || core_.event.cause == Cause::None) continue;
     for (unsigned done = i; done-- > 0;) {
@@ -448,6 +449,12 @@ bool Engine::issue_hits(const Decoded& molecule, Cycle now) {
 }
 
 Cycle Engine::issue_slowly(const Decoded& molecule, Cycle now) {
+  if (molecule.reordered) {
+    // Loads have executed before stores; L1D and L2 see the accesses in the order of atoms (D8, M1).
+    DataAccess* const accesses = bus_.accesses;
+    for (unsigned i = 1; i < bus_.access_count; ++i)
+      for (unsigned k = i; k > 0 && accesses[k].source < accesses[k - 1].source; --k) std::swap(accesses[k], accesses[k - 1]);
+  }
   if (issue_hits(molecule, now)) return now;
   now = wait_for_devices(*molecule.account, now);
   DataAccess* const accesses = bus_.accesses;

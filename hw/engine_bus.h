@@ -50,6 +50,7 @@ class EngineBus {
   uint32_t access_count = 0;
   uint32_t gated_stores = 0;     ///< its guest stores
   uint8_t destination = 0;       ///< register of the atom that runs, for molecules with several memory atoms
+  uint8_t source = 0;            ///< and that atom's place in the molecule
   uint32_t lines = 0;            ///< interrupt lines as the core sees them
   uint64_t forwarded = 0;        ///< gated stores that loads took bytes from
 
@@ -68,13 +69,17 @@ class EngineBus {
     access.address = physical;
     access.size = static_cast<uint8_t>(size);
     access.destination = destination;
+    access.source = source;
     access.guest = kind == isa::AccessKind::GuestLoad;
     access.kind = kind == isa::AccessKind::ConcealedStore ? DataUse::Store
                   : kind == isa::AccessKind::GuestPrefetch || kind == isa::AccessKind::ConcealedPrefetch
                       ? DataUse::Prefetch
                       : DataUse::Load;
   }
-  void note_atom(const isa::Atom& atom) { destination = load_destination(atom); }
+  void note_atom(const isa::Atom& atom, unsigned place) {
+    destination = load_destination(atom);
+    source = static_cast<uint8_t>(place);
+  }
   void note_forwarded(unsigned entries) { forwarded += entries; }
   void note_commit(unsigned guest_instructions, unsigned) { hooks_.commit(guest_instructions); }
   void note_rollback() { hooks_.rollback(); }

@@ -30,7 +30,7 @@ struct FunctionalBus {
   bool device_read(uint64_t physical, unsigned size, uint8_t* bytes) { return memory.device_read(physical, size, bytes); }
   bool device_write(uint64_t physical, unsigned size, const uint8_t* bytes) { return memory.device_write(physical, size, bytes); }
   void note(AccessKind, uint64_t, unsigned) {}
-  void note_atom(const Atom&) {}
+  void note_atom(const Atom&, unsigned) {}
   void note_forwarded(unsigned) {}
   void note_commit(unsigned, unsigned) {}
   void note_rollback() {}

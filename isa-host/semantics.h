@@ -132,7 +132,7 @@ template <class C> bool execute_carefully(C& c, const Prepared<C>& molecule) {
         old.high = c.v[old.reg - kFpFile].high;
       }
     }
-    c.bus.note_atom(plan.atoms[i]);
+    c.bus.note_atom(plan.atoms[i], plan.source[i]);
     molecule.run[i](c, plan.atoms[i]);
     if (c.event.cause != Cause::None) {  // atoms that may raise one come first: only memory is to be put back
       c.stores.drop(gated);
@@ -155,7 +155,7 @@ template <class C> bool execute_late_load(C& c, const Prepared<C>& molecule) {
   const Plan& plan = molecule.plan;
   uint64_t& destination = c.r[plan.writes[0][0]];
   const uint64_t old = destination;
-  c.bus.note_atom(plan.atoms[0]);
+  c.bus.note_atom(plan.atoms[0], plan.source[0]);
   molecule.run[0](c, plan.atoms[0]);
   if (c.event.cause != Cause::None) return false;
   const uint64_t loaded = destination;
@@ -164,7 +164,7 @@ template <class C> bool execute_late_load(C& c, const Prepared<C>& molecule) {
   const uint64_t operand = commits ? c.r[plan.atoms[plan.count - 1].ra] : 0;
   const unsigned before = plan.count - (commits ? 1 : 0);
   for (unsigned i = 1; i < before; ++i) {
-    c.bus.note_atom(plan.atoms[i]);
+    c.bus.note_atom(plan.atoms[i], plan.source[i]);
     molecule.run[i](c, plan.atoms[i]);
   }
   destination = loaded;

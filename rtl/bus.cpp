@@ -18,7 +18,7 @@ struct NoBus {
   bool device_read(uint64_t, unsigned, uint8_t*) { return false; }
   bool device_write(uint64_t, unsigned, const uint8_t*) { return false; }
   void note(isa::AccessKind, uint64_t, unsigned) {}
-  void note_atom(const isa::Atom&) {}
+  void note_atom(const isa::Atom&, unsigned) {}
   void note_forwarded(unsigned) {}
   void note_commit(unsigned, unsigned) {}
   void note_rollback() {}

@@ -190,7 +190,7 @@ module data_side
     conflict_o = 1'b0;
     drained_o = 1'b0;
     writing_d = writing_q;
-    writing_for_d = writing_for_q;
+    writing_for_d = writing_for_q & ~arriving_i;  // a register that is free can be taken for another line
     `ROLLED(k, Lines) begin
       request_o[k] = 1'b0;
       request_line_o[k] = '0;
@@ -320,10 +320,9 @@ module data_side
       end
     end
     // A store whose own miss has been answered is written without a port (S5).
-    if (writing_q && (busy_q & writing_for_q) == '0) begin
-      drained_o     = 1'b1;
-      writing_d     = 1'b0;
-      writing_for_d = '0;
+    if (writing_q && writing_for_q == '0) begin
+      drained_o = 1'b1;
+      writing_d = 1'b0;
     end
     busy_d = taken & ~arriving_i;
   end

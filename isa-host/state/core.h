@@ -53,7 +53,7 @@ struct Shadow {
 ///   bool device_read(uint64_t physical, unsigned size, uint8_t* bytes)         false: bus error
 ///   bool device_write(uint64_t physical, unsigned size, const uint8_t* bytes)
 ///   void note(AccessKind, uint64_t physical, unsigned size)       each access made, page pieces apart
-///   void note_atom(const Atom&)                         execute_carefully() is about to run it
+///   void note_atom(const Atom&, unsigned source)        execute_carefully() is about to run it; its place in the molecule
 ///   void note_forwarded(unsigned entries)               a guest load took bytes from so many gated stores
 ///   void note_commit(unsigned guest_instructions, unsigned stores)   before the stores are released
 ///   void note_rollback()

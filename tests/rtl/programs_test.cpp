@@ -75,12 +75,8 @@ uint64_t random_programs() {
   return text == nullptr ? 60 : std::strtoull(text, nullptr, 10);
 }
 
-/// Seeds whose cycles differ, by one or two, for reasons not found yet: docs/rtl.md, "Known differences". CHRYSALIS_RTL_OPEN=1 runs them.
-constexpr uint64_t kOpen[] = {7, 36};
-
 void expect_random_programs_equal(Interrupts interrupts) {
   for (uint64_t seed = 1; seed <= random_programs(); ++seed) {
-    if (std::find(std::begin(kOpen), std::end(kOpen), seed) != std::end(kOpen) && std::getenv("CHRYSALIS_RTL_OPEN") == nullptr) continue;
     const HostProgram program = random_program(seed, 60, 4, interrupts);
     const CycleRun model = run_cycles(program, false);
     const CycleRun rtl = run_rtl(program, false);
