@@ -169,13 +169,18 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   const Translating translating(clock_, gear, Stage::Region);
   const unsigned instructions = former_.form(eip, gear);
   if (instructions == 0) return nullptr;
-  translator::Region& region = former_.region();
+  const std::span<translator::Region> tree = former_.tree();
   clock_.begin(Stage::Install);
   // The longest that it can become is known before it is compiled only roughly.
   constexpr uint32_t kBytesPerOperation = 48;
-  const auto points = static_cast<uint32_t>(region.maps.size());
-  const uint32_t bound = kBytesPerOperation * (static_cast<uint32_t>(region.code.insts.size()) + 16 * points);
-  const TranslationCache::Place place = cache_.reserve(gear, eip, points + 1, bound);  // a call at the end has an exit more
+  uint32_t points = 0, operations = 0;
+  for (const translator::Region& path : tree) {
+    points += static_cast<uint32_t>(path.maps.size());
+    operations += static_cast<uint32_t>(path.code.insts.size());
+  }
+  const uint32_t bound = kBytesPerOperation * (operations + 16 * points);
+  // A call at a path's end has an exit more.
+  const TranslationCache::Place place = cache_.reserve(gear, eip, points + static_cast<uint32_t>(tree.size()), bound);
   if (place.address == 0) return nullptr;
   translator::CompileOptions options;
   options.first_exit = place.first_exit;
@@ -184,12 +189,14 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   options.clock = &clock_;
   options.reschedule = gear > 2;
   const std::span<const uint32_t> addresses = former_.addresses();
-  if ((options_.switches & kSwitchReorder) == 0 || (adapts() && adaptation_.throttled(eip))) region.in_order.assign(addresses.size(), 1);
+  if ((options_.switches & kSwitchReorder) == 0 || (adapts() && adaptation_.throttled(eip))) {
+    for (translator::Region& path : tree) path.in_order.assign(addresses.size(), 1);
+  }
   notify({.kind = NoticeKind::Formed, .gear = static_cast<uint8_t>(gear), .eip = eip, .code = place.address,
-          .formed = {reinterpret_cast<uint64_t>(&region), reinterpret_cast<uint64_t>(&options), reinterpret_cast<uint64_t>(addresses.data()),
-                     static_cast<uint32_t>(addresses.size()), sizeof region, sizeof options, sizeof(ir::Inst)}});
-  const translator::CompileStats stats = compiler_.compile(region, options, compiled_);
-  if ((options_.switches & kSwitchCheck) != 0) check_translation(region, machine_, compiled_, place.first_exit);
+          .formed = {reinterpret_cast<uint64_t>(tree.data()), reinterpret_cast<uint64_t>(&options), reinterpret_cast<uint64_t>(addresses.data()),
+                     static_cast<uint32_t>(tree.size()), static_cast<uint32_t>(addresses.size()), sizeof(translator::Region), sizeof options, sizeof(ir::Inst)}});
+  const translator::CompileStats stats = compiler_.compile(tree, options, compiled_);
+  if ((options_.switches & kSwitchCheck) != 0) check_translation(tree, machine_, compiled_, place.first_exit);
 
   clock_.begin(Stage::Layout);
   exits_.clear();
@@ -198,7 +205,7 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
     const auto& molecule = compiled_.molecules[m];
     for (uint32_t a = molecule.first; a < molecule.first + molecule.count; ++a) {
       const isa::AtomInfo& op = isa::info(compiled_.atoms[a].op);
-      if (op.has(isa::kMayFault)) sites_.push_back({m, addresses[compiled_.guest[a]], op.has(isa::kStore)});
+      if (op.has(isa::kMayFault)) sites_.push_back({m, addresses[compiled_.guest[a]], op.has(isa::kStore), op.has(isa::kProtect) ? compiled_.atoms[a].alias : uint8_t{0xff}});
     }
   }
   for (const translator::CompiledRegion::Exit& exit : compiled_.exits) {
@@ -317,7 +324,7 @@ bool Gears::before_step(uint32_t eip) {
   return translated;
 }
 
-void Gears::fault(isa::Cause cause, uint32_t eip, uint64_t host, uint32_t address) {
+void Gears::fault(isa::Cause cause, uint32_t eip, uint64_t host, uint32_t address, uint64_t info) {
   count(Counter::TranslationFaults);
   count(counter_of(kind_of(cause)));
   Translation* t = cache_.find(eip);
@@ -331,6 +338,9 @@ void Gears::fault(isa::Cause cause, uint32_t eip, uint64_t host, uint32_t addres
     case isa::Cause::TranslatedWrite: return;  // interpretation comes to the store
     case isa::Cause::TlbMiss:
     case isa::Cause::GuestFault: suspect_ = {true, eip, instruction, address}; return;
+    case isa::Cause::AliasFault:
+      learn(cause, eip, instruction, cache_.protected_load(*t, host, info >> isa::kInfoEntriesShift & 0xff));
+      return;
     default: learn(cause, eip, instruction); return;
   }
 }
@@ -351,9 +361,9 @@ void Gears::misspeculated() {
   learn(isa::Cause::GuestFault, suspect_.region, suspect_.instruction);
 }
 
-void Gears::learn(isa::Cause cause, uint32_t region, uint32_t instruction) {
+void Gears::learn(isa::Cause cause, uint32_t region, uint32_t instruction, uint32_t load) {
   Translation* const t = cache_.find(region);
-  if (t == nullptr || !adapts() || !adaptation_.learn(cause, region, t->instructions, instruction)) return;
+  if (t == nullptr || !adapts() || !adaptation_.learn({cause, region, t->instructions, t->lessons, instruction, load})) return;
   count(Counter::Retranslations);
   notify({.kind = NoticeKind::Learned, .gear = t->gear, .cause = static_cast<uint8_t>(cause), .eip = region, .code = t->code});
   cache_.discard(*t, DropReason::MadeAnew);

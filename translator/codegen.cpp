@@ -3,6 +3,7 @@
 #include "translator/assert.h"
 #include "translator/atom_families.h"
 #include "translator/codegen_fp.h"
+#include "translator/order.h"
 
 namespace chrysalis::translator {
 namespace {
@@ -412,7 +413,7 @@ class Generator {
     const isa::AtomInfo& row = isa::info(op.op);
     if (row.has(isa::kGuest)) {
       // A load whose speculation failed stays behind the exits before it, too.
-      const bool in_order = guest_ < region_.in_order.size() && region_.in_order[guest_] != 0;
+      const bool in_order = guest_ < region_.in_order.size() && (region_.in_order[guest_] & kWithAll) != 0;
       op.hoist_limit = region_.faults_roll_back && !row.has(isa::kStore) && !in_order ? -1 : kNeverHoist;
       return;
     }
@@ -623,7 +624,12 @@ class Generator {
       case ir::Op::Exit: return select_guest_exit(inst);
       case ir::Op::Trap: aim(op, Target::GuestTrap, inst.aux); break;
       case ir::Op::Branch: op = conditional(inst); aim(op, Target::Label, inst.imm); break;
-      case ir::Op::ExitIf: op = conditional(inst); aim(op, Target::GuestExit, inst.imm); break;
+      case ir::Op::ExitIf: {
+        const uint16_t path = region_.maps[static_cast<size_t>(point_)].path;
+        op = conditional(inst);
+        aim(op, path != 0 ? Target::Path : Target::GuestExit, path != 0 ? path : inst.imm);
+        break;
+      }
       case ir::Op::TrapIf: op = conditional(inst); aim(op, Target::GuestTrap, inst.aux); break;
       case ir::Op::ExitIndIf: op = conditional(inst); aim(op, Target::GuestIndirect, 0); break;
       case ir::Op::ExitInd: return select_indirect_exit(inst);
