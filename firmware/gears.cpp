@@ -169,13 +169,18 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   const Translating translating(clock_, gear, Stage::Region);
   const unsigned instructions = former_.form(eip, gear);
   if (instructions == 0) return nullptr;
-  translator::Region& region = former_.region();
+  const std::span<translator::Region> tree = former_.tree();
   clock_.begin(Stage::Install);
   // The longest that it can become is known before it is compiled only roughly.
   constexpr uint32_t kBytesPerOperation = 48;
-  const auto points = static_cast<uint32_t>(region.maps.size());
-  const uint32_t bound = kBytesPerOperation * (static_cast<uint32_t>(region.code.insts.size()) + 16 * points);
-  const TranslationCache::Place place = cache_.reserve(gear, eip, points + 1, bound);  // a call at the end has an exit more
+  uint32_t points = 0, operations = 0;
+  for (const translator::Region& path : tree) {
+    points += static_cast<uint32_t>(path.maps.size());
+    operations += static_cast<uint32_t>(path.code.insts.size());
+  }
+  const uint32_t bound = kBytesPerOperation * (operations + 16 * points);
+  // A call at a path's end has an exit more.
+  const TranslationCache::Place place = cache_.reserve(gear, eip, points + static_cast<uint32_t>(tree.size()), bound);
   if (place.address == 0) return nullptr;
   translator::CompileOptions options;
   options.first_exit = place.first_exit;
@@ -184,12 +189,14 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   options.clock = &clock_;
   options.reschedule = gear > 2;
   const std::span<const uint32_t> addresses = former_.addresses();
-  if ((options_.switches & kSwitchReorder) == 0 || (adapts() && adaptation_.throttled(eip))) region.in_order.assign(addresses.size(), 1);
+  if ((options_.switches & kSwitchReorder) == 0 || (adapts() && adaptation_.throttled(eip))) {
+    for (translator::Region& path : tree) path.in_order.assign(addresses.size(), 1);
+  }
   notify({.kind = NoticeKind::Formed, .gear = static_cast<uint8_t>(gear), .eip = eip, .code = place.address,
-          .formed = {reinterpret_cast<uint64_t>(&region), reinterpret_cast<uint64_t>(&options), reinterpret_cast<uint64_t>(addresses.data()),
-                     static_cast<uint32_t>(addresses.size()), sizeof region, sizeof options, sizeof(ir::Inst)}});
-  const translator::CompileStats stats = compiler_.compile(region, options, compiled_);
-  if ((options_.switches & kSwitchCheck) != 0) check_translation(region, machine_, compiled_, place.first_exit);
+          .formed = {reinterpret_cast<uint64_t>(tree.data()), reinterpret_cast<uint64_t>(&options), reinterpret_cast<uint64_t>(addresses.data()),
+                     static_cast<uint32_t>(tree.size()), static_cast<uint32_t>(addresses.size()), sizeof(translator::Region), sizeof options, sizeof(ir::Inst)}});
+  const translator::CompileStats stats = compiler_.compile(tree, options, compiled_);
+  if ((options_.switches & kSwitchCheck) != 0) check_translation(tree, machine_, compiled_, place.first_exit);
 
   clock_.begin(Stage::Layout);
   exits_.clear();

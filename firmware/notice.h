@@ -55,10 +55,10 @@ inline constexpr const char* kDropReasonName[] = {
 /// What a region was compiled from, so that the compilation can be repeated elsewhere. Addresses of firmware objects,
 /// which have the same layout on the build machine.
 struct FormedRegion {
-  uint64_t region;            ///< translator::Region
+  uint64_t tree;              ///< translator::Region[path_count]
   uint64_t options;           ///< translator::CompileOptions
   uint64_t addresses;         ///< uint32_t[address_count]: by guest instruction, its address
-  uint32_t address_count;
+  uint32_t path_count, address_count;
   uint32_t region_size, options_size, inst_size;  ///< sizeof, for whoever relies on the layout
 };
 

@@ -16,13 +16,15 @@ class RegionFormer {
   RegionFormer(GuestCode& code, BlockCache& blocks, TranslationCache& translations, const Adaptation& adaptation,
                const GearOptions& options, unsigned store_buffer_entries, translator::StageClock& clock);
 
-  /// Forms the superblock at `eip`: along each branch's likely side, through jumps, until control would come back into it, the
+  /// Forms the region at `eip`, a superblock: along each branch's likely side, through jumps, until control would come back into it, the
   /// profile ends or is undecided, an instruction is met that a region cannot hold, or it is long enough. A loop to its entry is
-  /// unrolled. Gear 3 also goes into calls, back from them, and where indirect jumps mostly go.
-  /// Out: region(), checks() and source(). Returns how many instructions it holds; 0: none can be formed.
+  /// unrolled. Gear 3 also goes into calls, back from them, and where indirect jumps mostly go; and if regions are to be trees, it takes
+  /// the likelier side of undecided branches too, and then follows the sides left, those first that are executed most often.
+  /// Out: tree(), checks() and source(). Returns how many instructions it holds; 0: none can be formed.
   unsigned form(uint32_t eip, unsigned gear);
 
-  translator::Region& region() { return region_; }
+  /// The paths of the region: one, unless it is a tree.
+  std::span<translator::Region> tree() { return {paths_, path_count_}; }
   const Source& source() const { return source_; }
   /// Whether the region compares its source with what it was: it is not protected.
   bool checks() const { return checks_; }
@@ -39,10 +41,26 @@ class RegionFormer {
     uint64_t executions;  ///< of the instruction under way
   };
   enum class Likely : uint8_t { Falls, Taken, Unknown };
+  /// What the profile says of a branch.
+  struct Branch {
+    uint64_t executions = 0, taken = 0;  ///< not more often taken than executed
+  };
+  /// A side exit that a path of the tree may follow.
+  struct Side {
+    size_t path;                     ///< that it leaves
+    translator::GuestRegionBuilder::Fork fork;
+    uint32_t target;
+    uint32_t weight;                 ///< how often it is taken, in kEntered-ths of the entries
+    std::vector<uint32_t> visited, calls;
+  };
 
-  Likely likely(uint32_t eip, uint32_t target);
-  bool follows_calls(unsigned gear) const { return gear >= 3 && (options_.switches & kSwitchFollowCalls) != 0; }
-  Likely decide(uint64_t taken) const;
+  Branch branch(uint32_t eip, uint32_t target);
+  Likely decide(const Branch& branch, uint32_t weight) const;
+  void grow(uint32_t at, uint32_t weight);
+  void note_side(uint32_t target, uint32_t weight);
+  bool follow_side();
+  bool follows_calls() const { return gear_ >= 3 && (options_.switches & kSwitchFollowCalls) != 0; }
+  bool grows_trees() const;
   uint32_t expected(uint32_t eip, ir::ExitKind kind);
   void enter(uint32_t eip);
   bool visited(uint32_t eip) const;
@@ -53,13 +71,20 @@ class RegionFormer {
   const Adaptation& adaptation_;
   const GearOptions& options_;
   translator::StageClock& clock_;
-  translator::Region region_;
+  static constexpr size_t kMostPaths = 32;
+  translator::Region paths_[kMostPaths];
+  size_t path_count_ = 0;
   translator::GuestRegionBuilder builder_;
   Source source_;
   bool checks_ = false;
+  unsigned gear_ = 0;
+  uint32_t entry_ = 0;
+  uint32_t longest_ = 0, largest_ = 0;  ///< instructions of a path from the entry on, and of all paths
   Place place_ = {};
-  std::vector<uint32_t> path_;  ///< addresses of its instructions, sorted
+  std::vector<uint32_t> visited_;  ///< addresses of the path's instructions since it was last at the entry, sorted
   std::vector<uint32_t> addresses_;
+  std::vector<uint8_t> in_order_;  ///< Region::in_order of all paths
+  std::vector<Side> sides_;        ///< not followed yet
   std::vector<uint32_t> calls_;  ///< return addresses of the calls that the path is in
   Fetched fetched_;
 };

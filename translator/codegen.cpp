@@ -623,7 +623,12 @@ class Generator {
       case ir::Op::Exit: return select_guest_exit(inst);
       case ir::Op::Trap: aim(op, Target::GuestTrap, inst.aux); break;
       case ir::Op::Branch: op = conditional(inst); aim(op, Target::Label, inst.imm); break;
-      case ir::Op::ExitIf: op = conditional(inst); aim(op, Target::GuestExit, inst.imm); break;
+      case ir::Op::ExitIf: {
+        const uint16_t path = region_.maps[static_cast<size_t>(point_)].path;
+        op = conditional(inst);
+        aim(op, path != 0 ? Target::Path : Target::GuestExit, path != 0 ? path : inst.imm);
+        break;
+      }
       case ir::Op::TrapIf: op = conditional(inst); aim(op, Target::GuestTrap, inst.aux); break;
       case ir::Op::ExitIndIf: op = conditional(inst); aim(op, Target::GuestIndirect, 0); break;
       case ir::Op::ExitInd: return select_indirect_exit(inst);

@@ -24,6 +24,7 @@ enum class Target : uint8_t {
   None,
   Label,          ///< code label `target`; of the firmware, a block
   Local,          ///< molecule `target` of the same compiled region
+  Path,           ///< path `target` of the same tree
   GuestExit,      ///< guest address `target`, committed: another translation once chained, until then a link stub
   GuestReturn,    ///< where the call returns to that leaves here: guest address `target`, otherwise as GuestExit
   GuestIndirect,  ///< guest address in r8, committed: who looks for the translation

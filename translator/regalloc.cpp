@@ -30,7 +30,7 @@ struct Interval {
 }  // namespace
 
 struct RegisterAllocator::State {
-  AllocationStats run(const Region& region, const isa::MachineDescription& machine, MachineCode& code, ExitStubs& stubs, PointReads& reads) {
+  AllocationStats run(Region& region, const isa::MachineDescription& machine, MachineCode& code, ExitStubs& stubs, PointReads& reads) {
     region_ = &region;
     machine_ = &machine;
     code_ = &code;
@@ -497,6 +497,28 @@ struct RegisterAllocator::State {
     }
   }
 
+  /// A path of a tree begins with its values where they are. What is in no register gets one that nothing else of the map has.
+  void place_path(const MachOp& op) {
+    const std::span<Binding> map = region_->map(static_cast<size_t>(op.point));
+    uint64_t taken = 0, moved = 0;  // registers; places in the map
+    for (size_t i = 0; i < map.size(); ++i) {
+      const Interval& at = location(map[i].value);
+      if (code_->virtuals[map[i].value].is_const || at.spilled) {
+        moved |= uint64_t{1} << i;
+        continue;
+      }
+      taken |= uint64_t{1} << at.reg;
+      map[i].reg = at.reg;
+    }
+    for (; moved != 0; moved &= moved - 1) {
+      Binding& binding = map[static_cast<size_t>(__builtin_ctzll(moved))];
+      const uint64_t usable = region_->allocatable & ~taken;
+      CHRYSALIS_ASSERT(usable != 0, binding.value);
+      binding.reg = static_cast<uint8_t>(__builtin_ctzll(usable));
+      taken |= uint64_t{1} << binding.reg;
+    }
+  }
+
   void note_reads(const MachOp& op, PointReads& reads) {
     PointReads::Range& range = reads.points[static_cast<size_t>(op.point)];
     range.first = static_cast<uint32_t>(reads.regs.size());
@@ -518,6 +540,7 @@ struct RegisterAllocator::State {
     reads.regs.clear();
     reads.points.assign(region_->maps.size(), {});
     for (MachOp op : code_->ops) {
+      if (op.target_kind == Target::Path) place_path(op);
       if (op.point >= 0) note_reads(op, reads);
       if (op.point >= 0 && is_inline(op)) {
         protect_target(op, out);
@@ -545,7 +568,7 @@ struct RegisterAllocator::State {
     std::swap(code_->ops, out);
   }
 
-  const Region* region_ = nullptr;
+  Region* region_ = nullptr;
   const isa::MachineDescription* machine_ = nullptr;
   MachineCode* code_ = nullptr;
   AllocationStats stats_;
@@ -572,7 +595,7 @@ struct RegisterAllocator::State {
 RegisterAllocator::RegisterAllocator() : state_(new State) {}
 RegisterAllocator::~RegisterAllocator() { delete state_; }
 
-AllocationStats RegisterAllocator::run(const Region& region, const isa::MachineDescription& machine, MachineCode& code, ExitStubs& stubs,
+AllocationStats RegisterAllocator::run(Region& region, const isa::MachineDescription& machine, MachineCode& code, ExitStubs& stubs,
                                        PointReads& reads) {
   return state_->run(region, machine, code, stubs, reads);
 }

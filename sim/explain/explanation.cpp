@@ -13,6 +13,7 @@
 #include "translator/checkpoints.h"
 #include "translator/ir/text.h"
 #include "translator/layout.h"
+#include "translator/tree.h"
 #include "x86-frontend/lift.h"
 
 namespace chrysalis::sim {
@@ -56,16 +57,24 @@ std::string map_text(const translator::Region& region, size_t point, std::span<c
   return text.empty() ? text : "rmap{" + text + "}";
 }
 
-std::vector<OperationView> operations(const ir::Code& code, const translator::Region* region) {
+void add_operations(const ir::Code& code, const translator::Region* region, unsigned path, std::vector<OperationView>& out) {
   const ir::FlagsResults results(code);
   const std::span<const bool> is_flags = results.span();
-  std::vector<OperationView> out;
   size_t point = 0;
   for (const ir::Inst& inst : code.insts) {
-    OperationView view{ir::text(inst, is_flags), inst.guest, {}};
-    if (region != nullptr && translator::is_point(inst)) view.map = map_text(*region, point++, is_flags);
+    OperationView view{ir::text(inst, is_flags), inst.guest, path, {}};
+    if (region != nullptr && translator::is_point(inst)) {
+      view.map = map_text(*region, point, is_flags);
+      if (const uint16_t next = region->maps[point].path; next != 0) view.map += fmt::format("{}path {}", view.map.empty() ? "" : " ", next);
+      ++point;
+    }
     out.push_back(std::move(view));
   }
+}
+
+std::vector<OperationView> operations(std::span<const translator::Region> tree) {
+  std::vector<OperationView> out;
+  for (unsigned path = 0; path < tree.size(); ++path) add_operations(tree[path].code, &tree[path], path, out);
   return out;
 }
 
@@ -139,14 +148,14 @@ class Explainer {
   // -- gears 2 and 3 --------------------------------------------------------------------------------------------
 
   void region() {
-    translator::Region region = record_.formed->region;
-    out_.before = operations(region.code, &region);
-    translator::Region optimised = region;
-    translator::optimize(optimised, machine_, record_.formed->options);
-    out_.after = operations(optimised.code, &optimised);
+    std::vector<translator::Region> tree = record_.formed->tree;
+    out_.before = operations(tree);
+    std::vector<translator::Region> optimised = tree;
+    translator::optimize_tree(optimised, machine_, record_.formed->options);
+    out_.after = operations(optimised);
 
     CompiledRegion compiled;
-    out_.stats = translator::compile(region, machine_, record_.formed->options, compiled);
+    out_.stats = translator::compile(tree, machine_, record_.formed->options, compiled);
     translator::CodeLayout layout;
     layout.add(0, compiled);
     layout.place(record_.code, fw::resolve_target);
@@ -162,12 +171,15 @@ class Explainer {
       const MoleculePart part = m < compiled.main_molecules ? MoleculePart::Main : m < first_link ? MoleculePart::Compensation : MoleculePart::Link;
       add_row(word, molecule, part, compiled.molecules[m].cycle, compiled.guest.data() + compiled.molecules[m].first);
     }
-    checkpoints(compiled);
+    for (unsigned path = 0; path < compiled.paths.size(); ++path) {
+      for (uint32_t m = compiled.paths[path]; m < compiled.path_end(path); ++m) out_.molecules[m].path = path;
+    }
+    checkpoints(compiled, first_link);
     region_exits(compiled, first_link);
   }
 
   void add_row(uint32_t word, const isa::Molecule& molecule, MoleculePart part, unsigned cycle, const uint16_t* guests) {
-    MoleculeView row{record_.code + 4 * word, part, cycle, {}, 0, -1, record_.counts[word], {}};
+    MoleculeView row{record_.code + 4 * word, part, 0, cycle, {}, 0, -1, record_.counts[word], {}};
     uint8_t slots[isa::kMaxWords] = {};
     isa::match_slots(machine_, molecule, slots);
     for (unsigned i = 0; i < molecule.count; ++i)
@@ -179,24 +191,55 @@ class Explainer {
   }
 
   /// The checkpoint of each row of the main path, and where a rollback leads from there.
-  void checkpoints(const CompiledRegion& compiled) {
-    const std::vector<int> complete = translator::checkpoints_of(compiled);
-    int commit = -1;
-    for (size_t m = 0; m < compiled.main_molecules; ++m) {
-      MoleculeView& row = out_.molecules[m];
-      row.complete = static_cast<unsigned>(complete[m] + 1);
-      row.back_to = commit;
-      for (unsigned i = 0; i < molecules_[m].count; ++i)
-        if (isa::info(molecules_[m].atoms[i].op).has(isa::kCommit)) commit = static_cast<int>(m);
+  void checkpoints(const CompiledRegion& compiled, uint32_t first_link) {
+    struct Origin {
+      unsigned complete = 0;
+      int commit = -1;
+    };
+    std::vector<Origin> origins(compiled.paths.size());
+    for (unsigned path = 0; path < compiled.paths.size(); ++path) {
+      const std::vector<ir::Inst>& before = record_.formed->tree[path].code.insts;
+      const int first = before.front().guest;
+      const std::vector<int> complete = translator::checkpoints_of(compiled, path, first);
+      Origin state = origins[path];
+      for (uint32_t m = compiled.paths[path]; m < compiled.path_end(path); ++m) {
+        MoleculeView& row = out_.molecules[m];
+        if (const int last = complete[m - compiled.paths[path]]; last >= first) state.complete = static_cast<unsigned>(last + 1);
+        row.complete = state.complete;
+        row.back_to = state.commit;
+        // A path begins with what is complete at its exit, the branch included.
+        if (const unsigned next = next_path(compiled, m, first_link); next != 0) {
+          origins[next] = state;
+          for (const AtomView& atom : row.atoms)
+            if (atom.guest >= 0) origins[next].complete = std::max(origins[next].complete, static_cast<unsigned>(atom.guest + 1));
+        }
+        for (unsigned i = 0; i < molecules_[m].count; ++i)
+          if (isa::info(molecules_[m].atoms[i].op).has(isa::kCommit)) state.commit = static_cast<int>(m);
+      }
     }
   }
 
+  static const CompiledRegion::Fixup* fixup_of(const CompiledRegion& compiled, uint32_t molecule) {
+    for (const CompiledRegion::Fixup& fixup : compiled.fixups)
+      if (fixup.molecule == molecule) return &fixup;
+    return nullptr;
+  }
+
+  /// The path that control goes on with if it leaves molecule `m`, perhaps by compensation code; 0: none.
+  unsigned next_path(const CompiledRegion& compiled, uint32_t m, uint32_t first_link) const {
+    const CompiledRegion::Fixup* fixup = fixup_of(compiled, m);
+    if (fixup != nullptr && fixup->kind == Target::Local && fixup->target >= compiled.main_molecules && fixup->target < first_link) {
+      auto at = static_cast<uint32_t>(fixup->target);
+      while (!ends(at)) ++at;
+      fixup = fixup_of(compiled, at);
+    }
+    if (fixup == nullptr || fixup->kind != Target::Local || fixup->target >= compiled.main_molecules) return 0;
+    for (unsigned path = 1; path < compiled.paths.size(); ++path)
+      if (compiled.paths[path] == fixup->target && compiled.path_end(path) != fixup->target) return path;
+    return 0;
+  }
+
   void region_exits(const CompiledRegion& compiled, uint32_t first_link) {
-    const auto fixup_of = [&](uint32_t molecule) -> const CompiledRegion::Fixup* {
-      for (const CompiledRegion::Fixup& fixup : compiled.fixups)
-        if (fixup.molecule == molecule) return &fixup;
-      return nullptr;
-    };
     const auto exit_of = [&](uint32_t molecule) -> const CompiledRegion::Exit* {
       for (const CompiledRegion::Exit& exit : compiled.exits)
         if (exit.molecule == molecule && !exit.returns) return &exit;
@@ -210,15 +253,16 @@ class Explainer {
         exit.row = m;
         exit.guest = out_.molecules[m].atoms[i].guest;
         exit.times = out_.molecules[m].count.left;
-        const CompiledRegion::Fixup* fixup = fixup_of(m);
+        const CompiledRegion::Fixup* fixup = fixup_of(compiled, m);
+        const unsigned next = next_path(compiled, m, first_link);
         uint32_t leaving = m;  // molecule whose branch leaves the translation
-        if (fixup != nullptr && fixup->kind == Target::Local && fixup->target < first_link) {
+        if (fixup != nullptr && fixup->kind == Target::Local && fixup->target >= compiled.main_molecules && fixup->target < first_link) {
           exit.first = static_cast<unsigned>(fixup->target);
           exit.last = exit.first;
           while (exit.last < first_link && !ends(exit.last)) ++exit.last;
           leaving = exit.last;
           ++exit.last;
-          fixup = fixup_of(leaving);
+          fixup = fixup_of(compiled, leaving);
         }
         if (const CompiledRegion::Exit* chained = exit_of(leaving)) {
           exit.target = chained->target;
@@ -226,7 +270,8 @@ class Explainer {
           exit.link = static_cast<int>(chained->link);
         }
         const bool side = row.has(isa::kConditional);
-        exit.kind = fixup != nullptr && fixup->kind == Target::GuestTrap        ? "exception"
+        exit.kind = next != 0 ? fmt::format("to path {}", next)
+                    : fixup != nullptr && fixup->kind == Target::GuestTrap        ? "exception"
                     : fixup != nullptr && fixup->kind == Target::GuestIndirect ? (side ? "mispredicted" : "indirect")
                     : row.has(isa::kIndirect)                                  ? "indirect"
                     : side                                                     ? "side exit"
@@ -254,7 +299,7 @@ class Explainer {
       lift_into(record_.source[i], record_.key, lifted);
       for (size_t k = first; k < lifted.insts.size(); ++k) lifted.insts[k].guest = static_cast<uint16_t>(i);
     }
-    out_.before = operations(lifted, nullptr);
+    add_operations(lifted, nullptr, 0, out_.before);
     // Its comparisons with the source as it was are the firmware's (GuestCode::fetch), and cannot be lifted again here.
     if (record_.checks) main_words_ = static_cast<uint32_t>(record_.words.size());
     else expect(translate_block());

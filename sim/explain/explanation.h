@@ -21,6 +21,7 @@ struct InstructionView {
 struct OperationView {
   std::string text;
   int guest;
+  unsigned path;     ///< of a tree
   std::string map;   ///< of exits: where the guest's registers are, if not where they were at the entry
 };
 struct AtomView {
@@ -30,7 +31,7 @@ struct AtomView {
 };
 
 enum class MoleculePart : uint8_t {
-  Main,          ///< the path that the region follows
+  Main,          ///< the path that the region follows, or of a tree the paths
   Compensation,  ///< behind a side exit: brings registers to where the exit's map has them, and commits
   Link,          ///< behind an exit that is not chained: leaves to the monitor with the exit's number
 };
@@ -38,6 +39,7 @@ enum class MoleculePart : uint8_t {
 struct MoleculeView {
   uint64_t address;
   MoleculePart part;
+  unsigned path;                  ///< of a tree; main paths only
   unsigned cycle;                 ///< in which it issues if nothing misses and no branch is taken, from the part's beginning
   std::vector<AtomView> atoms;
   /// Main path, its checkpoint: guest instructions 0 to complete-1 are complete when it issues (translator/checkpoints.h).
@@ -49,7 +51,7 @@ struct MoleculeView {
 };
 
 struct ExitView {
-  std::string kind;               ///< "side exit", "end", "indirect", "trap", ...
+  std::string kind;               ///< "side exit", "to path 2", "end", "indirect", "trap", ...
   int guest = -1;                 ///< instruction that leaves
   uint32_t target = 0;            ///< guest address
   bool has_target = false;

@@ -82,7 +82,9 @@ std::string source_table(const Explanation& region) {
 std::string operation_table(const std::vector<OperationView>& operations) {
   std::string out = "<table class=\"mono\">\n";
   int guest = -1;
+  unsigned path = 0;
   for (const OperationView& view : operations) {
+    if (view.path != path) out += fmt::format("<tr class=\"part\"><td colspan=\"2\">path {}</td></tr>\n", path = view.path);
     out += fmt::format("<tr data-g=\"{}\"><td class=\"n\">{}</td><td><span class=\"a\"{}>{}</span>", view.guest,
                        view.guest != guest ? fmt::format("{}", view.guest) : "", belongs(view.guest), escaped(view.text));
     if (!view.map.empty()) out += fmt::format("<div class=\"map\">{}</div>", escaped(view.map));
@@ -100,6 +102,7 @@ std::string molecule_table(const Explanation& region) {
   out += "<th>executed</th><th>cycles</th><th>complete up to</th><th>a rollback leads to</th></tr>\n";
   const unsigned columns = region.slots + 6;
   MoleculePart part = MoleculePart::Main;
+  unsigned path = 0;
   for (size_t i = 0; i < region.molecules.size(); ++i) {
     const MoleculeView& row = region.molecules[i];
     if (row.part != part) {
@@ -107,6 +110,8 @@ std::string molecule_table(const Explanation& region) {
       out += fmt::format("<tr class=\"part\"><td colspan=\"{}\">{}</td></tr>\n", columns,
                          part == MoleculePart::Compensation ? "compensation code" : "link stubs");
     }
+    if (row.part == MoleculePart::Main && row.path != path)
+      out += fmt::format("<tr class=\"part\"><td colspan=\"{}\">path {}</td></tr>\n", columns, path = row.path);
     std::vector<std::string> cells(region.slots);
     for (const AtomView& atom : row.atoms) cells[atom.slot] = fmt::format("<span class=\"a\"{}>{}</span>", belongs(atom.guest), escaped(atom.text));
     out += fmt::format("<tr title=\"{:#x}\"><td class=\"n\">{}</td><td class=\"n\">{}{}</td>", row.address, i,

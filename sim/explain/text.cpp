@@ -14,7 +14,9 @@ std::string rule(const std::string& title) { return fmt::format("\n{}\n{}\n", ti
 std::string operations_text(const std::vector<OperationView>& operations) {
   std::string out;
   int guest = -1;
+  unsigned path = 0;
   for (const OperationView& operation : operations) {
+    if (operation.path != path) out += fmt::format("  path {}\n", path = operation.path);
     const std::string mark = operation.guest != guest ? fmt::format("{:>3}", operation.guest) : "";
     guest = operation.guest;
     out += fmt::format("  {:<4} {}\n", mark, operation.text);
@@ -56,8 +58,12 @@ class Table {
 
   std::string part(MoleculePart part) const {
     std::string out;
-    for (size_t i = 0; i < region_.molecules.size(); ++i)
-      if (region_.molecules[i].part == part) out += row(i);
+    unsigned path = 0;
+    for (size_t i = 0; i < region_.molecules.size(); ++i) {
+      if (region_.molecules[i].part != part) continue;
+      if (part == MoleculePart::Main && region_.molecules[i].path != path) out += fmt::format("  path {}\n", path = region_.molecules[i].path);
+      out += row(i);
+    }
     return out;
   }
 

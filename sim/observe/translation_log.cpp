@@ -23,7 +23,7 @@ translator::Region import_region(const ConcealedView& memory, uint64_t address) 
   };
   const Bytes bytes = memory.read<Bytes>(address);
   // Naming every member, so that a new one does not compile here until it is copied as well.
-  const auto& [code, entry, bindings, maps, allocatable, readable, stack, in_order, rmaps, eip, next_eip, precise, faults_roll_back] =
+  const auto& [code, entry, bindings, maps, allocatable, readable, stack, in_order, rmaps, eip, next_eip, precise, faults_roll_back, committed, skipped] =
       *reinterpret_cast<const translator::Region*>(&bytes);
   const auto& [insts, next_value] = code;
   translator::Region region;
@@ -41,6 +41,8 @@ translator::Region import_region(const ConcealedView& memory, uint64_t address) 
   region.next_eip = next_eip;
   region.precise = precise;
   region.faults_roll_back = faults_roll_back;
+  region.committed = committed;
+  region.skipped = skipped;
   return region;
 }
 
@@ -103,8 +105,10 @@ void TranslationLog::notice(const fw::Notice& notice, uint64_t cycle) {
       if (formed.region_size != sizeof(translator::Region) || formed.options_size != sizeof(translator::CompileOptions) ||
           formed.inst_size != sizeof(ir::Inst))
         throw std::logic_error("the firmware lays its objects out differently");
-      pending_.formed = TranslationRecord::Formed{import_region(memory, formed.region),
-                                                  memory.read<translator::CompileOptions>(formed.options)};
+      pending_.formed = TranslationRecord::Formed{{}, memory.read<translator::CompileOptions>(formed.options)};
+      for (uint32_t path = 0; path < formed.path_count; ++path) {
+        pending_.formed->tree.push_back(import_region(memory, formed.tree + path * sizeof(translator::Region)));
+      }
       // Functions of the firmware's are not ours to call.
       pending_.formed->options.after_pass = nullptr;
       pending_.formed->options.observer = nullptr;

@@ -29,7 +29,7 @@ struct WordCount {
 
 struct TranslationRecord {
   struct Formed {
-    translator::Region region;           ///< before any pass
+    std::vector<translator::Region> tree;  ///< its paths, before any pass
     translator::CompileOptions options;
   };
 
