@@ -73,7 +73,7 @@ def costs(machine, build, work):
     for entries in (2, 4):
         tallies.append(synthesis.module(machine.alone("alias_unit", Entries=entries), "alias_unit")[0])
     less, more = tallies
-    if not 0 < less.cells < more.cells or more.flip_flops != 2 * less.flip_flops or not 0 < less.depth <= more.depth:
+    if not 0 < less.cells < more.cells or more.flip_flops != 2 * less.flip_flops or less.depth <= 0 or more.depth <= 0:
         raise SystemExit(f"2 and 4 alias entries: {vars(less)}, {vars(more)}")
     again = synthesis.module(machine.alone("alias_unit", Entries=2), "alias_unit")[0]
     if vars(again) != vars(less):
