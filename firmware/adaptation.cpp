@@ -23,7 +23,7 @@ constexpr unsigned patience(isa::Cause cause) {
 constexpr int8_t kReloadAfter = 2, kOtherChange = -8;
 
 /// Misspeculations in quick succession after which a region stops speculating, whatever its instructions have learnt.
-constexpr uint8_t kThrottleAfter = 16;
+constexpr uint8_t kThrottleAfter = 12;
 /// What happens more rarely than this, in guest instructions, costs less than more care would.
 constexpr uint64_t kQuickly = 50'000;
 constexpr uint64_t kMillion = 1'000'000;
