@@ -72,13 +72,13 @@ class GuestRules {
 std::vector<ir::Violation> verify_region(const Region& region) {
   std::vector<ir::ValueId> entry;
   for (const Binding& binding : region.entry) entry.push_back(binding.value);
-  std::vector<ir::Violation> out = ir::verify(region.code, entry);
+  const bool guest = region.eip != Region::kNoAddress;
+  std::vector<ir::Violation> out = ir::verify(region.code, entry, guest);
 
   std::vector<bool> defined(region.code.next_value, false);
   for (const ir::ValueId value : entry) {
     if (value < defined.size()) defined[value] = true;
   }
-  const bool guest = region.eip != Region::kNoAddress;
   GuestRules rules(region, out);
   size_t point = 0;
   for (uint32_t at = 0; at < region.code.insts.size(); ++at) {
