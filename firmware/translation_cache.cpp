@@ -11,11 +11,6 @@
 namespace chrysalis::fw {
 namespace {
 
-template <class T>
-T* allocate(size_t count) {
-  return static_cast<T*>(::operator new(count * sizeof(T)));
-}
-
 constexpr unsigned sum(const unsigned (&capacity)[kGears]) { return capacity[0] + capacity[1] + capacity[2]; }
 
 void announce(const Translation& t) {
@@ -39,11 +34,11 @@ TranslationCache::TranslationCache(GuestCode& code, Adaptation& adaptation, cons
     : code_(code),
       adaptation_(adaptation),
       options_(options),
-      exits_(allocate<Exit>(sum(kExitCapacity))),
-      sites_(allocate<FaultSite>(sum(kSiteCapacity))),
-      sources_(allocate<SourceInstruction>(sum(kSourceCapacity))),
-      records_(allocate<Translation>(sum(kRecordCapacity))),
-      buckets_(allocate<Translation*>(kBuckets)) {
+      exits_(sum(kExitCapacity)),
+      sites_(sum(kSiteCapacity)),
+      sources_(sum(kSourceCapacity)),
+      records_(sum(kRecordCapacity)),
+      buckets_(kBuckets) {
   uint32_t first_exit = 0, first_site = 0, first_source = 0, first_record = 0;
   const unsigned generations = options.eviction == Eviction::Generational ? 2 : 1;
   for (unsigned gear = 0; gear < kGears; ++gear) {

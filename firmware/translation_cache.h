@@ -17,6 +17,7 @@
 #include "firmware/code_stubs.h"
 #include "firmware/notice.h"
 #include "firmware/source.h"
+#include "firmware/storage.h"
 #include "translator/compile.h"
 
 namespace chrysalis::fw {
@@ -238,11 +239,11 @@ class TranslationCache final : public CodeOwner {
   Adaptation& adaptation_;
   const GearOptions& options_;
   Area areas_[kGears][2];  ///< the nursery, and what is tenured
-  Exit* exits_;
-  FaultSite* sites_;
-  SourceInstruction* sources_;
-  Translation* records_;
-  Translation** buckets_;
+  const Storage<Exit> exits_;
+  const Storage<FaultSite> sites_;
+  const Storage<SourceInstruction> sources_;
+  const Storage<Translation> records_;
+  const Storage<Translation*> buckets_;
   uint32_t survivors_[kSurvivors] = {};  ///< guest addresses whose translations have left the nursery after use
   uint16_t jumps_[kJumpTableEntries];  ///< entries of the jump table in use
   unsigned jump_count_ = 0;
