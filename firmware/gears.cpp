@@ -199,6 +199,11 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   if ((options_.switches & kSwitchCheck) != 0) check_translation(tree, machine_, compiled_, place.first_exit);
 
   clock_.begin(Stage::Layout);
+  // The branch of any path's exit has to reach its stub, behind all of them.
+  constexpr uint32_t kReach = 2048;
+  uint32_t words = 0;
+  for (const isa::Atom& atom : compiled_.atoms) words += isa::words(atom);
+  if (tree.size() > 1 && words > kReach) return nullptr;
   exits_.clear();
   sites_.clear();
   for (uint32_t m = 0; m < compiled_.molecules.size(); ++m) {
@@ -223,9 +228,9 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
     exit.word += exit.molecule;
     exit.link = word_of(exit.link);
   }
-  const std::vector<uint32_t> words = layout.encode();
+  const std::vector<uint32_t> encoded = layout.encode();
   clock_.begin(Stage::Install);
-  Translation* const t = cache_.install({gear, eip, instructions, place, words, exits_, sites_, former_.checks()}, former_.source());
+  Translation* const t = cache_.install({gear, eip, instructions, place, encoded, exits_, sites_, former_.checks()}, former_.source());
   if (t == nullptr) return nullptr;
   ++stress_.made;
   count(gear == 2 ? Counter::Translations2 : Counter::Translations3);

@@ -96,7 +96,6 @@ class Fuzz {
  private:
   void attempt(const translator::CompileOptions& options, std::vector<translator::Region> tree) {
     translator::CompiledRegion compiled;
-    const ir::Op last = tree.front().code.insts.back().op;
     stats = translator::compile(tree, machine_, options, compiled);
     const auto findings = translator::checking::check(tree, machine_, compiled);
     ASSERT_TRUE(findings.empty()) << "seed " << seed_ << "\n" << translator::checking::report(findings, compiled)
@@ -104,6 +103,7 @@ class Fuzz {
     // An exit that turns out to be the only way on leaves for its guest address, which is where its path is in a program, but not here.
     if (std::any_of(tree.begin(), tree.end(), [](const translator::Region& path) { return path.code.insts.empty(); })) return;
     ++executed;
+    const ir::Op last = tree.front().code.insts.back().op;
     const bool calls = last == ir::Op::Call || last == ir::Op::CallInd;
     translator::CodeLayout layout;
     layout.add(kRegionLabel, std::move(compiled), calls ? kReturnLabel : translator::CodeLayout::kNoLabel);
