@@ -132,6 +132,11 @@ void virtual_reads(const Region& region, const MachineCode& code, PointReads& re
   reads.clear();
   for (size_t point = 0; point < region.maps.size(); ++point) {
     const uint32_t first = static_cast<uint32_t>(reads.regs.size());
+    if (static_cast<int32_t>(point) == code.last_point) {
+      for (const Delivery& delivery : code.last_map) reads.regs.push_back(virtual_register(delivery.index));
+      reads.points.push_back({first, static_cast<uint32_t>(code.last_map.size())});
+      continue;
+    }
     for (const Binding& binding : region.map(point)) {
       if (!code.virtuals[binding.value].is_const) reads.regs.push_back(virtual_register(binding.value));
     }
@@ -145,6 +150,7 @@ ScheduleOptions preschedule_options(const Region& region, const MachineCode& cod
   out.faults_roll_back = region.faults_roll_back;
   out.stack = region.stack;
   out.clock = options.clock;
+  out.homecomings = code.homecomings;
   // What there is, less what the scheduler does not foresee.
   constexpr uint64_t kFlags = 0xfe00;
   const unsigned general = population(region.allocatable & ~kFlags), flags = population(region.allocatable & kFlags);
@@ -204,6 +210,7 @@ void Compiler::compile_path(Region& path, const CompileOptions& options, Compile
   plan_options.faults_roll_back = path.faults_roll_back;
   plan_options.stack = path.stack;
   plan_options.clock = options.clock;
+  plan_options.homecomings = {};  // registers have decided
   plan_options.pressure_limit = plan_options.alias_entries = 0;  // what passes what is decided
   // Registers suit the first schedule: where there were enough, its molecules can stand.
   if (reordered && !options.reschedule && allocation.spilled == 0) {

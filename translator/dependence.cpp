@@ -83,6 +83,7 @@ void DependenceGraph::build(std::span<const MachOp> ops, const PointReads& point
   }
   last_guest_ = last_barrier_ = kNone;
 
+  for (const Homecoming& home : options_.homecomings) track(kVirtualTrack + home.entry).homecoming = home.op;
   for (uint32_t at = 0; at < operations_; ++at) {
     add_registers(at);
     if (row(at).has(isa::kProtect | isa::kMasked)) add_alias_entries(at);
@@ -116,13 +117,14 @@ uint32_t DependenceGraph::new_node() {
 DependenceGraph::Track& DependenceGraph::track(uint32_t name) {
   if (name >= tracks_.size()) tracks_.resize(name + 64);
   Track& track = tracks_[name];
-  if (track.build != build_) track = {build_, 0, kNone, kNone};
+  if (track.build != build_) track = {build_, 0, kNone, kNone, 0};
   return track;
 }
 
 void DependenceGraph::read(uint32_t at, uint32_t name, bool at_end) {
   Track& state = track(name);
   if (state.writer == at) return;
+  if (at < state.homecoming) edge(at, state.homecoming, 0);
   if (state.writer != kNone) edge(state.writer, at, at_end ? 0 : latency_of(state.writer));
   // A virtual register is written anew only by who has just read it: nobody else waits for its readers.
   if (name >= kVirtualTrack) return;
@@ -135,6 +137,7 @@ void DependenceGraph::read(uint32_t at, uint32_t name, bool at_end) {
 void DependenceGraph::read_at_point(uint32_t at, uint32_t name) {
   Track& state = track(name);
   if (state.writer == at) return;
+  if (at < state.homecoming) edge(at, state.homecoming, 1);
   if (state.point == kNone && state.writer != kNone) edge(state.writer, at, 0);
   state.point = at;
 }

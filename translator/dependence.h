@@ -35,6 +35,7 @@ struct DependenceOptions {
   bool passing = false;              ///< loads may pass stores under the protection of the alias hardware
   ir::ValueId stack = ir::kNoValue;  ///< Region::stack
   std::span<const uint8_t> in_order; ///< Region::in_order
+  std::span<const Homecoming> homecomings;  ///< these wait for whoever needs the entry value
 };
 
 /// Who waits for whom. Nodes are the operations, by index, and behind them joints: nodes without an operation,
@@ -100,6 +101,7 @@ class DependenceGraph {
     uint32_t readers = 0;
     uint32_t writer = kNone;
     uint32_t point = kNone;  ///< the last one since `writer` whose map reads it
+    uint32_t homecoming = 0; ///< operation that waits for its readers; 0: none
   };
   struct Access {
     uint16_t op;
