@@ -205,7 +205,7 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
     const auto& molecule = compiled_.molecules[m];
     for (uint32_t a = molecule.first; a < molecule.first + molecule.count; ++a) {
       const isa::AtomInfo& op = isa::info(compiled_.atoms[a].op);
-      if (op.has(isa::kMayFault)) sites_.push_back({m, addresses[compiled_.guest[a]], op.has(isa::kStore)});
+      if (op.has(isa::kMayFault)) sites_.push_back({m, addresses[compiled_.guest[a]], op.has(isa::kStore), op.has(isa::kProtect) ? compiled_.atoms[a].alias : uint8_t{0xff}});
     }
   }
   for (const translator::CompiledRegion::Exit& exit : compiled_.exits) {
@@ -324,7 +324,7 @@ bool Gears::before_step(uint32_t eip) {
   return translated;
 }
 
-void Gears::fault(isa::Cause cause, uint32_t eip, uint64_t host, uint32_t address) {
+void Gears::fault(isa::Cause cause, uint32_t eip, uint64_t host, uint32_t address, uint64_t info) {
   count(Counter::TranslationFaults);
   count(counter_of(kind_of(cause)));
   Translation* t = cache_.find(eip);
@@ -338,6 +338,9 @@ void Gears::fault(isa::Cause cause, uint32_t eip, uint64_t host, uint32_t addres
     case isa::Cause::TranslatedWrite: return;  // interpretation comes to the store
     case isa::Cause::TlbMiss:
     case isa::Cause::GuestFault: suspect_ = {true, eip, instruction, address}; return;
+    case isa::Cause::AliasFault:
+      learn(cause, eip, instruction, cache_.protected_load(*t, host, info >> isa::kInfoEntriesShift & 0xff));
+      return;
     default: learn(cause, eip, instruction); return;
   }
 }
@@ -358,9 +361,9 @@ void Gears::misspeculated() {
   learn(isa::Cause::GuestFault, suspect_.region, suspect_.instruction);
 }
 
-void Gears::learn(isa::Cause cause, uint32_t region, uint32_t instruction) {
+void Gears::learn(isa::Cause cause, uint32_t region, uint32_t instruction, uint32_t load) {
   Translation* const t = cache_.find(region);
-  if (t == nullptr || !adapts() || !adaptation_.learn(cause, region, t->instructions, instruction)) return;
+  if (t == nullptr || !adapts() || !adaptation_.learn({cause, region, t->instructions, t->lessons, instruction, load})) return;
   count(Counter::Retranslations);
   notify({.kind = NoticeKind::Learned, .gear = t->gear, .cause = static_cast<uint8_t>(cause), .eip = region, .code = t->code});
   cache_.discard(*t, DropReason::MadeAnew);

@@ -50,8 +50,8 @@ class Gears {
   /// Interpretation is about to execute the instruction at `eip` so. True: it is translated now.
   bool before_step(uint32_t eip);
 
-  /// The translation at `eip` was abandoned for an event in the molecule at `host`, about guest address `address`.
-  void fault(isa::Cause cause, uint32_t eip, uint64_t host, uint32_t address);
+  /// The translation at `eip` was abandoned for an event in the molecule at `host`, about guest address `address`; `info` is what EINFO says.
+  void fault(isa::Cause cause, uint32_t eip, uint64_t host, uint32_t address, uint64_t info);
   /// Interpretation has met an event about `address` too: it was the guest's; `faults`: a fault that the guest sees.
   void confirm(uint32_t address, bool faults);
   /// Interpretation has got past the instruction that the last event was about: a fault not confirmed was speculation's.
@@ -76,7 +76,7 @@ class Gears {
   void age_profiles();
   static uint32_t note_fault(Translation& t, FaultKind kind);
   void misspeculated();
-  void learn(isa::Cause cause, uint32_t region, uint32_t instruction);
+  void learn(isa::Cause cause, uint32_t region, uint32_t instruction, uint32_t load = Adaptation::kUnknown);
 
   GuestCode& code_;
   const isa::MachineDescription& machine_;

@@ -65,7 +65,7 @@ class Monitor {
   void refresh_assumptions();
   void abandon(Pending pending);
   Resume abandon_translation();
-  Resume fault_in_translation(isa::Cause cause, uint32_t address);
+  Resume fault_in_translation(isa::Cause cause, uint32_t address, uint64_t info);
   Resume event_in_translation(isa::Cause cause, uint32_t address, uint64_t info);
   Resume tlb_miss(uint32_t address, bool write);
   Resume guest_fault(uint32_t address, uint64_t info);

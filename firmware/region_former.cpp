@@ -202,9 +202,9 @@ void RegionFormer::grow(uint32_t at, uint32_t weight) {
     const Care care = adaptation_.care(at);
     if (care == Care::Isolated || !source_.add(at, fetched_)) break;
     addresses_.push_back(at);
-    if (care == Care::InOrder) {
+    if (const uint8_t order = adaptation_.order(at); order != 0) {
       in_order_.resize(addresses_.size(), 0);
-      in_order_.back() = 1;
+      in_order_.back() = order;
     }
     const uint32_t next = at + fetched_.length;
     visited_.insert(std::upper_bound(visited_.begin(), visited_.end(), at), at);

@@ -192,6 +192,7 @@ Translation* TranslationCache::install(const NewTranslation& made, const Source&
   t.source_count = source_count;
   for (uint16_t& faults : t.faults) faults = 0;
   t.samples = t.entries = 0;
+  t.lessons = adaptation_.lessons();
   t.counts = made.gear == 1 ? nullptr : counts;
   t.incoming = nullptr;
   area.bytes.next = t.place + ((t.bytes + 63) & ~63u);
@@ -248,6 +249,15 @@ uint32_t TranslationCache::instruction_at(const Translation& t, uint64_t host, b
   const FaultSite* const sites = sites_ + area_of(t).first_site + t.first_site;
   for (uint32_t i = 0; i < t.site_count; ++i) {
     if (sites[i].offset == host - t.code && (sites[i].stores || !stores)) return sites[i].eip;
+  }
+  return Adaptation::kUnknown;
+}
+
+uint32_t TranslationCache::protected_load(const Translation& t, uint64_t host, unsigned entries) const {
+  if (!t.holds(host)) return Adaptation::kUnknown;
+  const FaultSite* const sites = sites_ + area_of(t).first_site + t.first_site;
+  for (uint32_t i = t.site_count; i-- > 0;) {
+    if (sites[i].offset <= host - t.code && sites[i].entry != 0xff && (entries >> sites[i].entry & 1) != 0) return sites[i].eip;
   }
   return Adaptation::kUnknown;
 }

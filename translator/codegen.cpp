@@ -3,6 +3,7 @@
 #include "translator/assert.h"
 #include "translator/atom_families.h"
 #include "translator/codegen_fp.h"
+#include "translator/order.h"
 
 namespace chrysalis::translator {
 namespace {
@@ -412,7 +413,7 @@ class Generator {
     const isa::AtomInfo& row = isa::info(op.op);
     if (row.has(isa::kGuest)) {
       // A load whose speculation failed stays behind the exits before it, too.
-      const bool in_order = guest_ < region_.in_order.size() && region_.in_order[guest_] != 0;
+      const bool in_order = guest_ < region_.in_order.size() && (region_.in_order[guest_] & kWithAll) != 0;
       op.hoist_limit = region_.faults_roll_back && !row.has(isa::kStore) && !in_order ? -1 : kNeverHoist;
       return;
     }

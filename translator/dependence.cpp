@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "translator/assert.h"
+#include "translator/order.h"
 #include "translator/regalloc.h"
 
 namespace chrysalis::translator {
@@ -179,10 +180,10 @@ void DependenceGraph::add_alias_entries(uint32_t at) {
 
 // -- memory --------------------------------------------------------------------------------------------------------
 
-/// True if the access is neither passed nor passes.
-bool DependenceGraph::keeps_order(uint32_t at) const {
+/// Region::in_order of the access.
+uint8_t DependenceGraph::order_of(uint32_t at) const {
   const uint16_t guest = ops_[at].guest;
-  return guest < options_.in_order.size() && options_.in_order[guest] != 0;
+  return guest < options_.in_order.size() ? options_.in_order[guest] : uint8_t{0};
 }
 
 /// Where faults do not roll back, one abandons what comes after it, and only that. True if guest accesses need no other
@@ -221,7 +222,8 @@ void DependenceGraph::add_access(uint32_t at) {
 
 void DependenceGraph::order_load(uint32_t at, Space& space) {
   const MachOp& load = ops_[at];
-  const bool passes = options_.passing && can_protect(load) && !keeps_order(at);
+  const uint8_t order = order_of(at);
+  const bool passes = options_.passing && can_protect(load) && (order & kWithAll) == 0;
   Passable passable{static_cast<uint16_t>(at), 0, {0, 0}};
   Cover cover(options_.stack);
   const std::vector<Access>& stores = space.stores.latest;
@@ -229,7 +231,7 @@ void DependenceGraph::order_load(uint32_t at, Space& space) {
     const Access& store = stores[i];
     if (!may_overlap(ops_[store.op], load, options_.stack)) continue;
     // Through the same base they certainly meet.
-    if (passes && store.number != kNone && store.base != load.base) {
+    if (passes && store.number != kNone && store.base != load.base && (order & order_of(store.op)) == 0) {
       // The window spans fewer than 64 numbers, and the first one met is the highest.
       if ((passable.stores[0] | passable.stores[1]) == 0) passable.word = static_cast<uint16_t>(store.number / 64 == 0 ? 0 : store.number / 64 - 1);
       passable.stores[store.number / 64 - passable.word] |= uint64_t{1} << store.number % 64;
@@ -261,7 +263,7 @@ void DependenceGraph::order_store(uint32_t at, Space& space) {
   follow(space.stores, 1, true);
   follow(space.loads, 0, false);
   uint32_t number = kNone;
-  if (options_.passing && can_check(store) && !keeps_order(at)) {
+  if (options_.passing && can_check(store) && (order_of(at) & kWithAll) == 0) {
     number = static_cast<uint32_t>(store_of_.size());
     store_of_.push_back(static_cast<uint16_t>(at));
     number_of_[at] = static_cast<uint16_t>(number);

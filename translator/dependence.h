@@ -132,7 +132,7 @@ class DependenceGraph {
   void order_load(uint32_t at, Space& space);
   void order_store(uint32_t at, Space& space);
   void remember(Recent& recent, uint32_t at, uint32_t number, unsigned window, unsigned latency);
-  bool keeps_order(uint32_t at) const;
+  uint8_t order_of(uint32_t at) const;
   bool keeps_faults_in_order(uint32_t at);
 
   void add_barrier(uint32_t at);

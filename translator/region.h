@@ -53,9 +53,9 @@ struct Region {
   uint64_t allocatable = 0;       ///< host integer registers that the region may write
   uint64_t readable = 0;          ///< registers that hold, at entry, addresses near which concealed loads never fail
   ir::ValueId stack = ir::kNoValue;  ///< entry value that points into a stack, which no absolute address does
-  /// By guest instruction (Inst::guest); empty: none. Memory accesses of these instructions keep their order: their loads are neither
-  /// moved above stores that may overlap nor deleted under protection, and nothing passes their stores so. How a
-  /// region becomes more conservative after an alias fault.
+  /// By guest instruction (Inst::guest); empty: none. What its memory accesses keep their order with, as order.h says. 1 (kWithAll): with
+  /// all others. Other bits: with those of instructions that have the bit too. How a region becomes more conservative
+  /// after misspeculation.
   std::vector<uint8_t> in_order;
   std::vector<ir::ValueId> rmaps;  ///< see rmap(); empty unless asked for, and not kept up by passes
   /// Guest address of the entry, or of a path that of its checkpoint, which GPC holds there; kNoAddress: not guest code. Guest registers in r0 to r7 hold 32 bits then, zero-extended,

@@ -5,6 +5,7 @@
 #include "isa-host/registers.h"
 #include "isa-host/suggest.h"
 #include "translator/ir/text.h"
+#include "translator/order.h"
 
 namespace chrysalis::translator {
 namespace {
@@ -100,7 +101,8 @@ class Writer {
     if (region_.stack != kNoValue) line("stack", value(region_.stack));
     List in_order;
     for (size_t i = 0; i < region_.in_order.size(); ++i) {
-      if (region_.in_order[i] != 0) in_order.add(number_of(static_cast<unsigned>(i)));
+      const unsigned order = region_.in_order[i];
+      if (order != 0) in_order.add(number_of(static_cast<unsigned>(i)) + (order == kWithAll ? "" : ":" + number_of(order)));
     }
     line("in_order", in_order.text());
     line("entry", bindings(region_.entry));
@@ -238,13 +240,15 @@ class Parser {
       else region.stack = use(name);
     } else if (word == "in_order") {
       for (const std::string_view part : ir::split_list(rest)) {
-        int64_t number = 0;
-        if (!ir::parse_number(part, number) || number < 0 || number > UINT16_MAX) {
-          fail("in_order takes numbers of guest instructions, not " + quoted(part));
+        const size_t colon = part.find(':');
+        int64_t number = 0, order = kWithAll;
+        const bool read = ir::parse_number(part.substr(0, colon), number) && (colon == std::string_view::npos || ir::parse_number(part.substr(colon + 1), order));
+        if (!read || number < 0 || number > UINT16_MAX || order < 1 || order > UINT8_MAX) {
+          fail("in_order takes numbers of guest instructions, each perhaps with a mask of 1 to 255 as in 3:2, not " + quoted(part));
           continue;
         }
         if (region.in_order.size() <= static_cast<size_t>(number)) region.in_order.resize(static_cast<size_t>(number) + 1, 0);
-        region.in_order[static_cast<size_t>(number)] = 1;
+        region.in_order[static_cast<size_t>(number)] = static_cast<uint8_t>(order);
       }
     } else if (word == "entry") {
       bindings(rest, region.entry);

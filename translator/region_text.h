@@ -16,7 +16,7 @@
 //     allocatable REGS  numbers and ranges
 //     readable REGS
 //     stack VALUE
-//     in_order N, ...   guest instructions
+//     in_order N, ...   guest instructions; N:MASK where Region::in_order is not kWithAll
 //     entry REG=VALUE, ...
 //
 // The further paths of a tree follow its first one, each headed by

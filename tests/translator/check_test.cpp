@@ -265,6 +265,11 @@ const std::vector<Mutation>& mutations() {
          s.region.in_order.assign(s.region.code.insts.back().guest + 1u, 1);
          return s.passing != 0;
        }},
+      {"PairsKeptInOrder", {Rule::Order}, [](Subject& s, unsigned n) {
+         if (n != 0) return false;
+         s.region.in_order.assign(s.region.code.insts.back().guest + 1u, 4);
+         return s.passing != 0;
+       }},
       {"AMissingCommit", {Rule::Commit}, [](Subject& s, unsigned n) {
          return change_atom(s, n, [](const Code&, const Code::Atom& a, size_t) { return row(a).has(isa::kCommit); },
                             [](Code& code, size_t m, size_t a) { code.molecules[m].atoms[a] = nop(); });

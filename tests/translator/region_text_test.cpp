@@ -77,7 +77,7 @@ TEST(RegionText, EveryLineOfTheHeadIsRead) {
   region.allocatable = 0x8000'0000'0fff'fe01;
   region.readable = uint64_t{1} << 62;
   region.stack = 4;
-  region.in_order = {0, 1, 0, 1};
+  region.in_order = {0, 1, 6, 1};
   region.code.next_value = 5;
   region.entry = {{0, 0}, {3, 9}, {4, 62}};
   region.add_map(region.entry);
@@ -94,7 +94,7 @@ TEST(RegionText, EveryLineOfTheHeadIsRead) {
             "  allocatable r0, r9-r27, r63\n"
             "  readable r62\n"
             "  stack v4\n"
-            "  in_order 1, 3\n"
+            "  in_order 1, 2:6, 3\n"
             "  entry eax=v0, flags=v3, r62=v4\n"
             "guest 3\n"
             "  exit @0x8048010 rmap{eax=v0, flags=v3, r62=v4} completed 7, likely\n");

@@ -31,7 +31,7 @@ class Checker {
     Kind kind;
     bool guest;
     uint8_t size;           ///< bytes
-    bool in_order;
+    uint8_t order;          ///< Region::in_order
     bool wanted = true;     ///< false of probes, and of loads whose atom delivers no value: they are there for their faults
     uint8_t entry = 0xff;   ///< of a load under protection
     uint8_t mask = 0;       ///< of a store under mask

@@ -2,6 +2,7 @@
 #include "isa-host/assembler.h"
 #include "translator/check/checker.h"
 #include "translator/ir/text.h"
+#include "translator/order.h"
 
 namespace chrysalis::translator::checking {
 
@@ -86,7 +87,8 @@ void Checker::check_pair(const Access& earlier, const Access& later) {
 void Checker::check_passing(const Access& store, const Access& load) {
   const std::string what = "the load " + describe(load) + " passes the store " + describe(store);
   if (!region_.faults_roll_back || !load.guest) return report(Rule::Order, load, what);
-  if (load.in_order || store.in_order) return report(Rule::Order, load, what + ", though one of them is to be kept in order");
+  if (((load.order | store.order) & kWithAll) != 0) return report(Rule::Order, load, what + ", though one of them is to be kept in order");
+  if ((load.order & store.order) != 0) return report(Rule::Order, load, what + ", though they are to be kept in order");
   if (load.entry == 0xff) return report(Rule::Order, load, what + " without protection");
   if (!(store.mask >> load.entry & 1)) {
     return report(Rule::Alias, store, what + ", which does not check entry " + std::to_string(load.entry));
@@ -165,7 +167,7 @@ void Checker::check_event(const Access& access, const Event& event) {
   if (access.molecule > event.molecule) return;
   if (access.guest) {
     if (!region_.faults_roll_back) report(Rule::Speculation, access, describe(access) + " is made above " + other + ", though faults do not roll back");
-    else if (access.in_order) report(Rule::Speculation, access, describe(access) + " is made above " + other + ", though it is to be kept in order");
+    else if ((access.order & kWithAll) != 0) report(Rule::Speculation, access, describe(access) + " is made above " + other + ", though it is to be kept in order");
   } else if (exit && !is_safe(access, event)) {
     report(Rule::Speculation, access, describe(access) + " is made above " + other + ", and nothing says that its address can be read there");
   }

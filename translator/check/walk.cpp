@@ -124,7 +124,7 @@ void Checker::add_access(uint32_t index) {
                 : (ir::info(op.op).effects & ir::kStore) != 0 ? Access::Kind::Store
                                                                  : Access::Kind::Load;
   access.size = static_cast<uint8_t>(op.width / 8);
-  access.in_order = op.guest < region_.in_order.size() && region_.in_order[op.guest] != 0;
+  access.order = op.guest < region_.in_order.size() ? region_.in_order[op.guest] : uint8_t{0};
   access.inst = index;
   const unsigned width = access.guest ? 32 : 64;
   const Terms::Sum base = terms_.sum(value(op.src[0]), width);
