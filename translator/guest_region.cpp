@@ -232,7 +232,8 @@ void GuestRegionBuilder::append_exit(const ir::Inst& inst, uint32_t eip, uint32_
       CHRYSALIS_ASSERT(inst.op == Op::ExitIf, inst.op);
       ir::Inst& exit = emit(inst);
       exit.src[0] = renamed(inst.src[0]);
-      if (way == Way::Taken && !repeats(inst)) {
+      // LOOPE leaves to what follows it in any case if the counter is spent.
+      if (way == Way::Taken && !repeats(inst) && static_cast<uint32_t>(inst.imm) != next_eip) {
         exit.cond = opposite(exit.cond);
         exit.imm = next_eip;
       }
