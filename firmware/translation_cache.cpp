@@ -68,14 +68,6 @@ TranslationCache::TranslationCache(GuestCode& code, Adaptation& adaptation, cons
   for (unsigned i = 0; i < kJumpTableEntries; ++i) host::concealed<JumpTableEntry>(kJumpTableBase)[i].eip = kNoEip;
 }
 
-TranslationCache::~TranslationCache() {
-  ::operator delete(exits_);
-  ::operator delete(sites_);
-  ::operator delete(sources_);
-  ::operator delete(records_);
-  ::operator delete(buckets_);
-}
-
 Translation* TranslationCache::active(uint32_t eip) {
   for (Translation* t = bucket(eip); t != nullptr; t = t->next_in_bucket) {
     if (t->eip == eip && t->key == code_.key() && t->life == Life::Active && code_.still_mapped(*t)) return t;

@@ -110,7 +110,6 @@ class Adaptation;
 class TranslationCache final : public CodeOwner {
  public:
   TranslationCache(GuestCode& code, Adaptation& adaptation, const GearOptions& options);
-  ~TranslationCache();
   TranslationCache(const TranslationCache&) = delete;
   TranslationCache& operator=(const TranslationCache&) = delete;
 
