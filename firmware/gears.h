@@ -71,6 +71,8 @@ class Gears {
   bool needs_commit(uint32_t eip);
   Translation* translate_block(uint32_t eip);
   Translation* translate_region(uint32_t eip, unsigned gear);
+  uint32_t compile_part(RegionFormer::Part& part, uint32_t eip, unsigned gear, const TranslationCache::Place& place,
+                        translator::CodeLayout& layout, int64_t label);
   bool adapts() const { return (options_.switches & kSwitchAdaptation) != 0; }
   FetchFor fetch_for(uint32_t eip, bool checks) const { return {checks, checks && adaptation_.reloads(eip)}; }
   void age_profiles();
@@ -108,6 +110,11 @@ class Gears {
   Fetched fetched_;
   std::vector<TranslationCache::NewExit> exits_;
   std::vector<FaultSite> sites_;
+  std::vector<uint32_t> words_;
+  struct PartEnd {
+    size_t exits, sites;
+  };
+  std::vector<PartEnd> ends_;  ///< by part: where its exits and sites end
 };
 
 }  // namespace chrysalis::fw

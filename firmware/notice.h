@@ -13,7 +13,7 @@ namespace chrysalis::fw {
 /// NOTICE(Name, "name", "meaning, and which fields beyond kind and eip it has")
 #define CHRYSALIS_NOTICES(NOTICE)                                                                                  \
   NOTICE(Translating, "translating", "the translator begins: gear")                                                \
-  NOTICE(Formed, "formed", "gears 2 and 3: the region is there, before any pass: gear, code, formed")              \
+  NOTICE(Formed, "formed", "gears 2 and 3: a part's region is there, before any pass: gear, code, formed; other, instructions: what it calls out for") \
   NOTICE(Installed, "installed", "the translation can be entered: gear, code, bytes, instructions, key, checks, exits")    \
   NOTICE(Refused, "refused", "nothing came of it: no instruction that a translation can hold, or no room: gear")   \
   NOTICE(Dropped, "dropped", "the translation is not entered any more: gear, code, reason")                        \

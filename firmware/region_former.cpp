@@ -24,7 +24,29 @@ const ir::Inst* last_exit(const ir::Code& code) {
   return nullptr;
 }
 
+/// Whether the monitor can interpret the instruction between two parts: control goes on behind it.
+bool can_be_called_out(const ir::Code& lifted, uint32_t next) {
+  for (const ir::Inst& inst : lifted.insts) {
+    const bool falls = (inst.op == ir::Op::Exit || inst.op == ir::Op::ExitIf) && static_cast<uint32_t>(inst.imm) == next &&
+                       static_cast<ir::ExitKind>(inst.aux) == ir::ExitKind::Jump;
+    if (ir::is_exit(inst) && inst.op != ir::Op::TrapIf && !falls) return false;
+  }
+  return is_for_interpreter(lifted);
+}
+
 }  // namespace
+
+CallOut find_call_out(GuestCode& code, uint32_t eip, uint32_t longest, Source& source) {
+  CallOut out{eip, eip, 0, 0};
+  Fetched fetched;
+  FetchFault fault;
+  while (out.instructions + 1 < longest && code.fetch(out.end, fetched, fault) && !fetched.unsupported && !fetched.checked &&
+         can_be_called_out(code.lifted(), out.end + fetched.length) && source.add(out.end, fetched)) {
+    out.end += fetched.length;
+    ++out.instructions;
+  }
+  return out;
+}
 
 RegionFormer::RegionFormer(GuestCode& code, BlockCache& blocks, TranslationCache& translations, const Adaptation& adaptation,
                            const GearOptions& options, unsigned store_buffer_entries, translator::StageClock& clock)
@@ -110,18 +132,46 @@ uint32_t RegionFormer::expected(uint32_t eip, ir::ExitKind kind) {
 bool RegionFormer::visited(uint32_t eip) const { return std::binary_search(path_.begin(), path_.end(), eip); }
 
 unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
-  using Way = translator::GuestRegionBuilder::Way;
-  builder_.begin(entry);
   source_.clear();
   checks_ = code_.checked(entry);
   path_.clear();
-  addresses_.clear();
   calls_.clear();
-  enter(entry);
+  part_count_ = 0;
+  place_ = {};
+  const uint32_t longest = std::min(options_.max_instructions, adaptation_.limit(entry));
+  unsigned instructions = 0;
+  for (uint32_t at = entry;; at = next_.end) {
+    form_part(at, gear, longest - instructions);
+    if (builder_.size() == 0) {
+      if (part_count_ == 0) return 0;
+      instructions -= parts_[part_count_ - 1].next.instructions;
+      parts_[part_count_ - 1].next = {};  // there is nothing to come back to
+      return instructions;
+    }
+    if (part_count_ == parts_.size()) parts_.emplace_back();
+    Part& part = parts_[part_count_++];
+    std::swap(part.region, region_);
+    std::swap(part.addresses, addresses_);
+    instructions += builder_.size() + next_.instructions;
+    // A loop comes back to a part that is there already.
+    next_.part = 0;
+    while (next_.part < part_count_ && parts_[next_.part].region.eip != next_.end) ++next_.part;
+    part.next = next_;
+    if (next_.instructions == 0 || next_.part < part_count_) return instructions;
+    place_.position += next_.instructions;
+  }
+}
+
+/// The region from `entry` on, of at most `longest` instructions, and what is called out for behind it.
+void RegionFormer::form_part(uint32_t entry, unsigned gear, uint32_t longest) {
+  using Way = translator::GuestRegionBuilder::Way;
+  builder_.begin(entry);
+  addresses_.clear();
+  next_ = {};
+  if (place_.counted == nullptr) enter(entry);
   uint32_t at = entry;
   unsigned once = 0;  // instructions of one iteration, if it loops
   FetchFault fault;
-  const uint32_t longest = std::min(options_.max_instructions, adaptation_.limit(entry));
   while (builder_.size() < longest) {
     if (at == entry && builder_.size() != 0) {
       if (once == 0) once = builder_.size();
@@ -143,7 +193,12 @@ unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
       continue;
     }
     const ir::Code& lifted = code_.lifted();
-    if (!translator::GuestRegionBuilder::accepts(lifted, builder_.size() == 0)) break;
+    if (!translator::GuestRegionBuilder::accepts(lifted, builder_.size() == 0)) {
+      clock_.begin(translator::Stage::Lift);
+      if (builder_.size() != 0) next_ = find_call_out(code_, at, longest - builder_.size(), source_);
+      clock_.begin(translator::Stage::Region);
+      break;
+    }
     const Care care = adaptation_.care(at);
     if (care == Care::Isolated || !source_.add(at, fetched_)) break;
     addresses_.push_back(at);
@@ -201,7 +256,6 @@ unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
   if (region_.precise) region_.in_order.assign(addresses_.size(), 1);
   if (!region_.in_order.empty()) region_.in_order.resize(addresses_.size(), 0);
   if (builder_.size() != 0) builder_.finish(at);
-  return builder_.size();
 }
 
 }  // namespace chrysalis::fw

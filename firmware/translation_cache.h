@@ -31,6 +31,7 @@ enum class ExitKind : uint8_t {
   Chained,     ///< to a guest address: can be led to its translation
   Returned,    ///< the same, by a return from what was called here
   Interpreted, ///< to an instruction that is left to the interpreter
+  CalledOut,   ///< the same, and it goes on behind that: Exit::resume
   Indirect,    ///< to a guest address that is not found as a jump target
   Trapped,     ///< rolled back to the entry: an instruction raises an exception
 };
@@ -47,6 +48,8 @@ struct Exit {
   bool bridged;             ///< the link stub begins with a branch that reaches everywhere, for branches that do not
   bool crossing;            ///< chained to another linear page: holds only as long as the page tables stay
   uint16_t completed;       ///< guest instructions
+  uint32_t resume_eip;      ///< CalledOut: what follows the instructions called out for,
+  uint32_t resume;          ///< and the host address at which the translation goes on with it
   Translation* owner;
   Translation* leads_to;    ///< null: to the link stub
   Exit* next;               ///< of those that lead to the same translation
@@ -132,6 +135,7 @@ class TranslationCache final : public CodeOwner {
     ExitKind kind;
     bool literal, bridged;
     uint16_t completed;
+    uint32_t resume_eip = 0, resume = 0;  ///< of CalledOut
   };
   struct NewTranslation {
     unsigned gear;

@@ -245,7 +245,7 @@ class Explainer {
     return false;
   }
 
-  // -- gear 1 -----------------------------------------------------------------------------------------------------
+  // -- gear 1, and translations with call-outs --------------------------------------------------------------------
 
   void block() {
     ir::Code lifted;
@@ -256,7 +256,8 @@ class Explainer {
     }
     out_.before = operations(lifted, nullptr);
     // Its comparisons with the source as it was are the firmware's (GuestCode::fetch), and cannot be lifted again here.
-    if (record_.checks) main_words_ = static_cast<uint32_t>(record_.words.size());
+    if (!record_.parts.empty()) expect(compile_parts());
+    else if (record_.checks) main_words_ = static_cast<uint32_t>(record_.words.size());
     else expect(translate_block());
 
     const auto is_start = [&](uint64_t address, auto member) {
@@ -280,7 +281,7 @@ class Explainer {
         return static_cast<unsigned>(std::find_if(out_.molecules.begin(), out_.molecules.end(),
                                                   [&](const MoleculeView& row) { return row.address == address; }) - out_.molecules.begin());
       };
-      static constexpr const char* kKind[] = {"exit", "return point", "to the interpreter", "indirect", "exception"};
+      static constexpr const char* kKind[] = {"exit", "return point", "to the interpreter", "call-out", "indirect", "exception"};
       view.kind = kKind[static_cast<unsigned>(exit.kind)];
       view.row = row_of(exit.molecule);
       view.target = exit.target;
@@ -292,30 +293,58 @@ class Explainer {
     }
   }
 
+  /// The regions of a translation with call-outs compiled again.
+  std::vector<uint32_t> compile_parts() {
+    translator::CodeLayout layout;
+    for (size_t p = 0; p < record_.parts.size(); ++p) {
+      translator::Region region = record_.parts[p].region;
+      CompiledRegion compiled;
+      translator::compile(region, machine_, record_.parts[p].options, compiled);
+      layout.add(static_cast<int64_t>(p), std::move(compiled));
+    }
+    layout.place(record_.code, fw::resolve_target);
+    main_words_ = static_cast<uint32_t>(record_.words.size());
+    return layout.encode();
+  }
+
   /// The same instructions to gear 1 again. What ended the block is not recorded: if it was an instruction that gear 1
   /// refuses, offering that gives the firmware's code.
   std::vector<uint32_t> translate_block() {
+    std::vector<uint32_t> words;
     for (const bool offer_next : {false, true}) {
-      translator::QuickTranslator quick(machine_, fw::quick_options(log_.mailbox()));
-      quick.begin(record_.eip);
-      for (const SourceInstruction& instruction : record_.source) {
-        lift_into(instruction, record_.key, quick.code());
-        quick.add(instruction.eip + static_cast<uint32_t>(instruction.bytes.size()));
+      words.clear();
+      uint32_t first_exit = record_.first_exit;
+      size_t i = 0;
+      while (i < record_.source.size()) {
+        translator::QuickTranslator quick(machine_, fw::quick_options(log_.mailbox()));
+        quick.begin(record_.source[i].eip);
+        const fw::Exit* out = nullptr;
+        for (; i < record_.source.size() && (out = call_out_at(record_.source[i].eip)) == nullptr; ++i) {
+          lift_into(record_.source[i], record_.key, quick.code());
+          quick.add(end_of(record_.source[i]));
+        }
+        if (out != nullptr || offer_next) {
+          // Gear 1 refuses what is longer than any instruction's IR.
+          quick.code().insts.resize(quick.code().insts.size() + translator::QuickBlock::kMaxInstructionOperations + 1);
+          quick.add(end_of(record_.source[i - 1]) + 1);
+        }
+        const translator::QuickCode& made = quick.finish({record_.code + 4 * words.size(), fw::address(fw::CodeStub::Leave), first_exit, first_exit,
+                                                          translator::QuickLikely::Unknown});
+        main_words_ = made.main_words;
+        first_exit += static_cast<uint32_t>(made.exits.size());
+        words.insert(words.end(), made.words.begin(), made.words.end());
+        while (out != nullptr && i < record_.source.size() && record_.source[i].eip != out->resume_eip) ++i;
+        if (out != nullptr) main_words_ = static_cast<uint32_t>(record_.words.size());
       }
-      if (offer_next) {
-        const SourceInstruction& last = record_.source.back();
-        const uint32_t next = last.eip + static_cast<uint32_t>(last.bytes.size());
-        // Gear 1 refuses what is longer than any instruction's IR.
-        quick.code().insts.resize(quick.code().insts.size() + translator::QuickBlock::kMaxInstructionOperations + 1);
-        quick.add(next + 1);
-      }
-      const translator::QuickCode& made = quick.finish({record_.code, fw::address(fw::CodeStub::Leave), record_.first_exit,
-                                                        record_.first_exit, translator::QuickLikely::Unknown});
-      main_words_ = made.main_words;
-      std::vector<uint32_t> words(made.words.begin(), made.words.end());
-      if (offer_next || words == record_.words) return words;
+      if (words == record_.words) break;
     }
-    return {};
+    return words;
+  }
+  static uint32_t end_of(const SourceInstruction& instruction) { return instruction.eip + static_cast<uint32_t>(instruction.bytes.size()); }
+  const fw::Exit* call_out_at(uint32_t eip) const {
+    for (const fw::Exit& exit : record_.exits)
+      if (exit.kind == fw::ExitKind::CalledOut && exit.target == eip) return &exit;
+    return nullptr;
   }
 
   const TranslationRecord& record_;

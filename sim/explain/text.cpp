@@ -78,7 +78,7 @@ std::string one_region(const ExplainedRun& run, const Explanation& region, size_
     out += rule(fmt::format("IR before the passes: {} operations", region.before.size())) + operations_text(region.before);
     out += rule(fmt::format("IR after the passes: {} operations", region.after.size())) + operations_text(region.after);
   } else {
-    out += rule(fmt::format("IR as lifted: {} operations; gear 1 has no passes", region.before.size())) + operations_text(region.before);
+    out += rule(fmt::format("IR as lifted: {} operations; gear 1 has no passes, with call-outs they are not shown", region.before.size())) + operations_text(region.before);
   }
 
   const Table table(region);

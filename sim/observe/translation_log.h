@@ -43,7 +43,8 @@ struct TranslationRecord {
   std::vector<uint32_t> words;           ///< as installed
   std::vector<fw::Exit> exits;           ///< the same; addresses only, no pointers
   std::vector<SourceInstruction> source; ///< by guest instruction
-  std::optional<Formed> formed;          ///< gears 2 and 3
+  std::optional<Formed> formed;          ///< gears 2 and 3, if it is one region
+  std::vector<Formed> parts;             ///< gears 2 and 3, if it has several, with call-outs between
 
   uint64_t began = 0, installed = 0;     ///< cycles: the translator began; it was done
   uint64_t dropped = UINT64_MAX;         ///< cycle in which it went; UINT64_MAX: it stayed
@@ -79,13 +80,14 @@ class TranslationLog final : public RunObserver {
  private:
   struct Pending {
     uint64_t began = 0;
-    std::optional<TranslationRecord::Formed> formed;
-    std::vector<uint32_t> addresses;
+    std::vector<TranslationRecord::Formed> parts;
+    std::vector<SourceInstruction> source;
   };
 
   void installed(const fw::Notice& notice, uint64_t cycle);
   TranslationRecord* find(uint64_t code);
   std::vector<uint8_t> fetch(uint32_t eip) const;
+  void fetch_run(uint32_t eip, uint32_t count, std::vector<SourceInstruction>& out) const;
   bool read_guest(uint32_t linear, uint8_t& byte) const;
 
   Engine* engine_ = nullptr;

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "tests/firmware/x87_exchange.h"
+#include "translator/compile.h"
 
 namespace chrysalis::test {
 
@@ -20,7 +21,7 @@ constexpr uint64_t kMostInstructions = 2000;
 
 }  // namespace
 
-OracleGuest::OracleGuest(const Shared& shared, Form form, fw::Interpreter interpreter)
+OracleGuest::OracleGuest(const Shared& shared, Form form, fw::Interpreter interpreter, unsigned gear)
     : shared_(shared), machine_(make_machine(form, kRamSize, [this](fw::Service s) { serve(s); })) {
   fw::Mailbox& m = mailbox();
   m.magic = fw::kMailboxMagic;
@@ -32,6 +33,22 @@ OracleGuest::OracleGuest(const Shared& shared, Form form, fw::Interpreter interp
   for (unsigned i = 0; i < kPages; ++i) {
     map(kPageMap[i].address, kPagesAt + i * kPage, kNoExecute | (kPageMap[i].writable ? kWritable : 0));
   }
+  if (gear != 0) use_gears(gear);
+}
+
+void OracleGuest::use_gears(unsigned gear) {
+  mailbox().max_gear = gear;
+  fw::GearOptions& gears = mailbox().gears;
+  for (uint32_t& threshold : gears.threshold) threshold = 1;
+  gears.first_gear = gear == 1 ? 1 : 2;
+  gears.max_instructions = 200;
+  gears.unroll_instructions = 64;
+  gears.switches = fw::kSwitchChaining | fw::kSwitchPassStores | fw::kSwitchAdaptation | fw::kSwitchFollowCalls | fw::kSwitchReorder |
+                   fw::kSwitchRevalidate | fw::kSwitchSelfCheck | fw::kSwitchStylised | fw::kSwitchGroups | fw::kSwitchCheck;
+  gears.misspeculations = 1'000'000;
+  gears.check_after = 3;
+  gears.versions = 4;
+  gears.passes = translator::kUsualPasses;
 }
 
 void OracleGuest::map(uint32_t linear, uint32_t physical, uint32_t flags) {
