@@ -2,6 +2,7 @@
 
 #include "firmware/counters.h"
 #include "firmware/host.h"
+#include "translator/order.h"
 
 namespace chrysalis::fw {
 namespace {
@@ -21,13 +22,22 @@ constexpr unsigned patience(isa::Cause cause) {
 /// that for a while: the translation would have to be made anew all the same.
 constexpr int8_t kReloadAfter = 2, kOtherChange = -8;
 
-/// Misspeculations after which a region stops speculating, whatever its instructions have learnt.
-constexpr uint8_t kThrottleAfter = 6;
+/// Misspeculations in quick succession after which a region stops speculating, whatever its instructions have learnt.
+constexpr uint8_t kThrottleAfter = 12;
+/// What happens more rarely than this, in guest instructions, costs less than more care would.
+constexpr uint64_t kQuickly = 50'000;
 constexpr uint64_t kMillion = 1'000'000;
 
 constexpr bool misspeculates(isa::Cause cause) { return cause == isa::Cause::AliasFault || cause == isa::Cause::GuestFault; }
 
 constexpr uint32_t slot_of(uint32_t address) { return address ^ address >> 10; }
+
+/// Counts an event that may be one in a quick succession.
+void count_again(uint8_t& times, uint64_t& last, uint64_t within) {
+  const uint64_t now = host::read_special<isa::Special::Gcount>();
+  times = now - last < within ? static_cast<uint8_t>(times + 1) : 1;
+  last = now;
+}
 
 }  // namespace
 
@@ -59,13 +69,9 @@ bool Adaptation::learn_fault(uint32_t eip) {
   constexpr uint64_t kSoon = 5'000;
   constexpr uint8_t kInARow = 6;
   Entry& known = entry(eip);
-  const uint64_t now = host::read_special<isa::Special::Gcount>();
-  known.faults = now - known.faulted < kSoon ? static_cast<uint8_t>(known.faults + 1) : 1;
-  known.faulted = now;
+  count_again(known.faults, known.faulted, kSoon);
   if (known.faults < kInARow || known.care == Care::Isolated) return false;
-  known.faults = 0;
-  known.care = Care::Isolated;
-  count(Counter::InstructionsIsolated);
+  change(known, Care::Isolated);
   return true;
 }
 
@@ -75,7 +81,7 @@ void Adaptation::shorten(uint32_t region, uint32_t instructions) {
 }
 
 void Adaptation::clear() {
-  for (Entry& entry : entries_) entry = {kUnknown, kUnknown, Care::None, 0, 0, 0, 0};
+  for (Entry& entry : entries_) entry = {kUnknown, kUnknown, 0, Care::None, 0, 0, 0, 0, 0, 0};
   used_ = 0;
 }
 
@@ -105,6 +111,12 @@ Care Adaptation::care(uint32_t eip) const {
   return known == nullptr ? Care::None : known->care;
 }
 
+uint8_t Adaptation::order(uint32_t eip) const {
+  const Entry* known = used_ == 0 ? nullptr : find(eip);
+  if (known == nullptr) return 0;
+  return static_cast<uint8_t>(known->order | (known->care == Care::InOrder ? translator::kWithAll : 0));
+}
+
 uint32_t Adaptation::limit(uint32_t eip) const {
   if (used_ == 0) return kUnknown;
   const Entry* known = find(eip);
@@ -126,23 +138,59 @@ bool Adaptation::reloads(uint32_t eip) const {
   return known != nullptr && known->changes == kReloadAfter;
 }
 
-bool Adaptation::learn(isa::Cause cause, uint32_t region, uint32_t instructions, uint32_t eip) {
-  if (cause == isa::Cause::StoreBufferFull && instructions > 1) {
-    shorten(region, instructions);
+void Adaptation::change(Entry& known, Care care) {
+  known.faults = 0;
+  known.care = care;
+  known.learnt = ++lessons_;
+  count(care == Care::InOrder ? Counter::InstructionsOrdered : Counter::InstructionsIsolated);
+}
+
+/// The accesses of the two keep their order from now on. There are few bits, so some pairs share one: nothing is wrong with more order.
+void Adaptation::separate(uint32_t store, uint32_t load) {
+  constexpr unsigned kPairBits = 7;
+  const auto lowest = [](uint8_t bits) { return static_cast<uint8_t>(bits & -bits); };
+  uint8_t bit = lowest(entry(store).order);
+  if (bit == 0) bit = lowest(entry(load).order);
+  if (bit == 0) bit = static_cast<uint8_t>(2u << pairs_++ % kPairBits);
+  ++lessons_;
+  for (const uint32_t eip : {store, load}) {
+    Entry& known = entry(eip);
+    known.order |= bit;
+    known.faults = 0;
+    known.learnt = lessons_;
+  }
+  count(Counter::InstructionsOrdered);
+}
+
+bool Adaptation::learn(const Abandoned& abandoned) {
+  const isa::Cause cause = abandoned.cause;
+  if (cause == isa::Cause::StoreBufferFull && abandoned.instructions > 1) {
+    shorten(abandoned.region, abandoned.instructions);
     return true;
   }
   if (misspeculates(cause)) {
     earn();
     credit_ -= credit_ < kMillion ? credit_ : kMillion;
-    uint8_t& times = entry(region).misspeculations;
-    if (times < kThrottleAfter && ++times == kThrottleAfter) return true;
+    Entry& region = entry(abandoned.region);
+    if (region.misspeculations < kThrottleAfter) {
+      count_again(region.misspeculations, region.misspeculated, kQuickly);
+      if (region.misspeculations == kThrottleAfter) return true;
+    }
   }
-  Entry& known = entry(eip == kUnknown ? region : eip);
-  if (++known.faults < patience(cause)) return false;
-  known.faults = 0;
+  Entry& known = entry(abandoned.eip == kUnknown ? abandoned.region : abandoned.eip);
+  bool is_pair = cause == isa::Cause::AliasFault && abandoned.load != kUnknown;
+  const bool known_pair = is_pair && translator::keep_order(order(abandoned.eip), order(abandoned.load));
+  // The lesson has been learnt from another translation.
+  if (abandoned.lessons < known.learnt && (!is_pair || known_pair)) return true;
+  if (known_pair) is_pair = false;  // another load was meant
+  count_again(known.faults, known.faulted, kQuickly);
+  if (known.faults < patience(cause)) return false;
+  if (is_pair) {
+    separate(abandoned.eip, abandoned.load);
+    return true;
+  }
   const bool orders = known.care == Care::None && cause != isa::Cause::DeviceAccess && cause != isa::Cause::StoreBufferFull;
-  known.care = orders ? Care::InOrder : Care::Isolated;
-  count(orders ? Counter::InstructionsOrdered : Counter::InstructionsIsolated);
+  change(known, orders ? Care::InOrder : Care::Isolated);
   return true;
 }
 

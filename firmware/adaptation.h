@@ -28,9 +28,21 @@ class Adaptation {
   /// Whether the region at `eip` keeps all its accesses in order: it has misspeculated too often, or all regions together have.
   bool throttled(uint32_t eip);
 
-  /// An event of cause `cause` has abandoned the translation of `instructions` instructions at `region`; it happened at the
-  /// instruction at `eip`, if that is known. True: it should be translated anew, since more care is taken from now on.
-  bool learn(isa::Cause cause, uint32_t region, uint32_t instructions, uint32_t eip);
+  /// An event has abandoned a translation.
+  struct Abandoned {
+    isa::Cause cause;
+    uint32_t region;             ///< where it begins
+    uint32_t instructions;       ///< how many it has
+    uint32_t lessons;            ///< lessons() when it was made
+    uint32_t eip;                ///< of the instruction that the event was about, or kUnknown
+    uint32_t load = kUnknown;    ///< of an alias fault: of the load that the store at `eip` overlaps
+  };
+  /// True: it should be translated anew, since more care is taken from now on, or has been since it was made.
+  bool learn(const Abandoned& abandoned);
+  /// Counts what has been learnt.
+  uint32_t lessons() const { return lessons_; }
+  /// For Region::in_order: what the accesses of the instruction at `eip` keep their order with.
+  uint8_t order(uint32_t eip) const;
   /// The guest's own fault has abandoned a translation at the instruction at `eip`. True: it happens all the time, and the instruction is left
   /// to the interpreter from now on.
   bool learn_fault(uint32_t eip);
@@ -48,11 +60,14 @@ class Adaptation {
   struct Entry {
     uint32_t address;   ///< kUnknown: free
     uint32_t limit;
+    uint32_t learnt;    ///< lessons() at the last change of `care` or `order`
     Care care;
-    uint8_t faults;     ///< since the last change
+    uint8_t order;      ///< bits of Region::in_order for pairs
+    uint8_t faults;     ///< in quick succession, since the last change
     int8_t changes;     ///< of its operands; negative: of the rest of it
-    uint8_t misspeculations;  ///< of the region that begins there
-    uint64_t faulted;   ///< guest instructions at its last own fault
+    uint8_t misspeculations;  ///< of the region that begins there, in quick succession
+    uint64_t faulted;   ///< guest instructions at its last fault
+    uint64_t misspeculated;
   };
   static constexpr uint32_t kEntries = 1024;
 
@@ -60,11 +75,15 @@ class Adaptation {
   Entry& entry(uint32_t address);
   void clear();
   void earn();
+  void change(Entry& known, Care care);
+  void separate(uint32_t store, uint32_t load);
 
   const uint64_t budget_;    ///< most of credit_
   uint64_t credit_, seen_ = 0;  ///< guest instructions that may still be spent, and met
   Entry entries_[kEntries];
   uint32_t used_ = 0;
+  uint32_t lessons_ = 0;
+  unsigned pairs_ = 0;       ///< kept in order so far
 };
 
 }  // namespace chrysalis::fw

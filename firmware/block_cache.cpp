@@ -15,37 +15,22 @@ constexpr uint32_t kPageMask = isa::kPageSize - 1;
 /// Room that a block of one instruction may need: the instruction, the poll before it, the jump behind it.
 constexpr unsigned kLeastRoom = kMaxUopsPerInstruction + 8;
 
-/// Room for `count` objects, not initialized: touching megabytes at boot would be simulated, too.
-template <class T>
-T* allocate(size_t count) {
-  return static_cast<T*>(::operator new(count * sizeof(T)));
-}
-
 }  // namespace
 
 BlockCache::BlockCache(GuestCode& code, UopForm form, int64_t budget)
     : code_(code),
       form_(form),
       budget_(budget),
-      uops_(allocate<Uop>(kUopCapacity + kStepRoom)),
+      uops_(kUopCapacity + kStepRoom),
       next_uop_(uops_),
-      profiles_(allocate<ExitProfile>(kUopCapacity + kStepRoom)),
-      blocks_(allocate<Block>(kBlockCapacity)),
-      sites_(allocate<ExitSite>(kSiteCapacity)),
-      links_(allocate<Link>(kLinkCapacity)),
-      buckets_(allocate<Block*>(kBuckets)) {
+      profiles_(kUopCapacity + kStepRoom),
+      blocks_(kBlockCapacity),
+      sites_(kSiteCapacity),
+      links_(kLinkCapacity),
+      buckets_(kBuckets) {
   scratch(reinterpret_cast<char*>(host::mailbox().context.slot)).profile =
-      reinterpret_cast<uintptr_t>(profiles_) - (reinterpret_cast<uintptr_t>(uops_) >> 1);
+      reinterpret_cast<uintptr_t>(&profiles_[0]) - (reinterpret_cast<uintptr_t>(&uops_[0]) >> 1);
   clear();
-}
-
-BlockCache::~BlockCache() {
-  ::operator delete(uops_);
-  ::operator delete(profiles_);
-  ::operator delete(blocks_);
-  ::operator delete(sites_);
-  ::operator delete(links_);
-  ::operator delete(buckets_);
 }
 
 void BlockCache::clear() {
@@ -133,7 +118,7 @@ Block* BlockCache::find(uint32_t eip, Uop* from, FetchFault& fault) {
 
 void BlockCache::link(Uop* exit, Block& target) {
   // Blocks lie in the order of their micro-operations.
-  const Block* source = std::upper_bound(blocks_, blocks_ + block_count_, exit,
+  const Block* source = std::upper_bound(&blocks_[0], blocks_ + block_count_, exit,
                                          [](const Uop* u, const Block& block) { return u < block.first; }) - 1;
   const bool crosses = source->span_count > 1 || target.span_count > 1 ||
                        ((source->eip ^ target.eip) >> isa::kPageShift) != 0;

@@ -58,7 +58,6 @@ class BlockCache final : public CodeOwner {
  public:
   /// Allocates the tables from the heap. `budget`: executions after which a block is hot; 0: nothing is profiled.
   BlockCache(GuestCode& code, UopForm form, int64_t budget);
-  ~BlockCache();
   BlockCache(const BlockCache&) = delete;
   BlockCache& operator=(const BlockCache&) = delete;
 
@@ -107,17 +106,17 @@ class BlockCache final : public CodeOwner {
   GuestCode& code_;
   const UopForm form_;
   const int64_t budget_;
-  Uop* uops_;
+  const Storage<Uop> uops_;
   Uop* next_uop_;
-  ExitProfile* profiles_;  ///< by micro-operation
-  Block* blocks_;
+  const Storage<ExitProfile> profiles_;  ///< by micro-operation
+  const Storage<Block> blocks_;
   unsigned block_count_ = 0;
-  ExitSite* sites_;
+  const Storage<ExitSite> sites_;
   unsigned site_count_ = 0;
-  Link* links_;
+  const Storage<Link> links_;
   unsigned link_count_ = 0;
   Link* crossing_ = nullptr;
-  Block** buckets_;
+  const Storage<Block*> buckets_;
   Fetched fetched_;  ///< by build(): not set up anew for each instruction
 };
 

@@ -50,18 +50,18 @@ Monitor::Resume Monitor::event_in_translation(isa::Cause cause, uint32_t address
     }
   }
   if (cause == isa::Cause::Interrupt || cause == isa::Cause::Sample) return abandon_translation();
-  if (cause != isa::Cause::TlbMiss) return fault_in_translation(cause, address);
+  if (cause != isa::Cause::TlbMiss) return fault_in_translation(cause, address, info);
   const PageTranslation found = walk(address, (info & isa::kInfoWrite) != 0 ? Access::Write : Access::Read, user_mode());
-  if (!found.ok || !fill_tlb(address, found)) return fault_in_translation(cause, address);
+  if (!found.ok || !fill_tlb(address, found)) return fault_in_translation(cause, address, info);
   count(Counter::TlbFills);
   return Resume::Repeat;
 }
 
 /// Interpretation goes on from the last commit, up to the instruction that the event was about and beyond.
-Monitor::Resume Monitor::fault_in_translation(isa::Cause cause, uint32_t address) {
+Monitor::Resume Monitor::fault_in_translation(isa::Cause cause, uint32_t address, uint64_t info) {
   const uint64_t molecule = host::read_special<isa::Special::Epc>();
   abandon_translation();
-  if (gears_ != nullptr) gears_->fault(cause, static_cast<uint32_t>(guest(ir::GuestReg::Eip)), molecule, address);
+  if (gears_ != nullptr) gears_->fault(cause, static_cast<uint32_t>(guest(ir::GuestReg::Eip)), molecule, address, info);
   interpret_ = true;
   return Resume::Abandon;
 }

@@ -50,8 +50,8 @@ class Gears {
   /// Interpretation is about to execute the instruction at `eip` so. True: it is translated now.
   bool before_step(uint32_t eip);
 
-  /// The translation at `eip` was abandoned for an event in the molecule at `host`, about guest address `address`.
-  void fault(isa::Cause cause, uint32_t eip, uint64_t host, uint32_t address);
+  /// The translation at `eip` was abandoned for an event in the molecule at `host`, about guest address `address`; `info` is what EINFO says.
+  void fault(isa::Cause cause, uint32_t eip, uint64_t host, uint32_t address, uint64_t info);
   /// Interpretation has met an event about `address` too: it was the guest's; `faults`: a fault that the guest sees.
   void confirm(uint32_t address, bool faults);
   /// Interpretation has got past the instruction that the last event was about: a fault not confirmed was speculation's.
@@ -66,19 +66,24 @@ class Gears {
     uint32_t region, instruction, address;
   };
 
+  /// Where a part's exits and sites end.
+  struct PartEnd {
+    size_t exits, sites;
+  };
+
   /// Makes the translation of `gear` at `eip`. Null: see translate().
   Translation* make(uint32_t eip, unsigned gear);
   bool needs_commit(uint32_t eip);
   Translation* translate_block(uint32_t eip);
   Translation* translate_region(uint32_t eip, unsigned gear);
-  uint32_t compile_part(RegionFormer::Part& part, uint32_t eip, unsigned gear, const TranslationCache::Place& place,
-                        translator::CodeLayout& layout, int64_t label);
+  translator::QuickTranslator::Step fill_block(uint32_t eip, uint32_t& at, uint32_t longest, bool& checks);
+  uint32_t compile_part(RegionFormer::Part& part, uint32_t eip, unsigned gear, const TranslationCache::Place& place);
   bool adapts() const { return (options_.switches & kSwitchAdaptation) != 0; }
   FetchFor fetch_for(uint32_t eip, bool checks) const { return {checks, checks && adaptation_.reloads(eip)}; }
   void age_profiles();
   static uint32_t note_fault(Translation& t, FaultKind kind);
   void misspeculated();
-  void learn(isa::Cause cause, uint32_t region, uint32_t instruction);
+  void learn(isa::Cause cause, uint32_t region, uint32_t instruction, uint32_t load = Adaptation::kUnknown);
 
   GuestCode& code_;
   const isa::MachineDescription& machine_;
@@ -110,11 +115,7 @@ class Gears {
   Fetched fetched_;
   std::vector<TranslationCache::NewExit> exits_;
   std::vector<FaultSite> sites_;
-  std::vector<uint32_t> words_;
-  struct PartEnd {
-    size_t exits, sites;
-  };
-  std::vector<PartEnd> ends_;  ///< by part: where its exits and sites end
+  std::vector<uint32_t> words_;  ///< gear 1
 };
 
 }  // namespace chrysalis::fw

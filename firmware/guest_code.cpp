@@ -24,12 +24,10 @@ void report_unsupported(uint32_t eip, x86::Mnemonic mnemonic) {
 GuestCode::GuestCode(const GearOptions& options)
     : whole_pages_((options.switches & kSwitchWholePages) != 0),
       changes_(options),
-      pages_(static_cast<Page*>(::operator new(kPageCapacity * sizeof(Page)))) {
+      pages_(kPageCapacity) {
   for (unsigned i = 0; i < kPageCapacity; ++i) pages_[i] = Page{0, 0, nullptr};
   flush_tlb();
 }
-
-GuestCode::~GuestCode() { ::operator delete(pages_); }
 
 void GuestCode::flush_tlb() {
   for (uint64_t& word : writable_) word = 0;

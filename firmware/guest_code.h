@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "firmware/code_changes.h"
+#include "firmware/storage.h"
 #include "x86-frontend/decoded.h"
 #include "x86-frontend/lift.h"
 
@@ -79,7 +80,6 @@ struct CodeHolder {
 class GuestCode {
  public:
   explicit GuestCode(const GearOptions& options);
-  ~GuestCode();
   GuestCode(const GuestCode&) = delete;
   GuestCode& operator=(const GuestCode&) = delete;
 
@@ -150,7 +150,7 @@ class GuestCode {
 
   const bool whole_pages_;
   CodeChanges changes_;
-  Page* pages_;
+  const Storage<Page> pages_;
   unsigned page_count_ = 0;
   x86::LiftOptions options_;
   uint32_t key_ = 0;

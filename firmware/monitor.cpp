@@ -43,7 +43,7 @@ Monitor::Monitor()
       code_(host::mailbox().gears),
       cache_(code_, form_, host::mailbox().max_gear == 0 ? 0 : first_threshold(host::mailbox())) {
   if (host::mailbox().max_gear != 0) {
-    gears_ = new Gears(code_, cache_, host::mailbox());
+    gears_ = std::make_unique<Gears>(code_, cache_, host::mailbox());
   }
 
   g_unlinked[0] = Uop{};

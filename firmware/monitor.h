@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 
 #include "firmware/block_cache.h"
 #include "firmware/gears.h"
@@ -66,7 +67,7 @@ class Monitor {
   void refresh_assumptions();
   void abandon(Pending pending);
   Resume abandon_translation();
-  Resume fault_in_translation(isa::Cause cause, uint32_t address);
+  Resume fault_in_translation(isa::Cause cause, uint32_t address, uint64_t info);
   Resume event_in_translation(isa::Cause cause, uint32_t address, uint64_t info);
   Resume tlb_miss(uint32_t address, bool write);
   Resume guest_fault(uint32_t address, uint64_t info);
@@ -84,7 +85,7 @@ class Monitor {
   const RunFunction run_;
   GuestCode code_;
   BlockCache cache_;
-  Gears* gears_ = nullptr;   ///< null: x86 is only interpreted
+  std::unique_ptr<Gears> gears_;  ///< null: x86 is only interpreted
   Exit* exit_ = nullptr;     ///< of a translation: leads to the address in EIP
   bool jumped_ = false;      ///< an indirect exit of a translation leads there
   bool sampled_ = false;     ///< a sample met the translation at EIP

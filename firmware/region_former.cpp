@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "firmware/host.h"
+#include "firmware/region_shape.h"
 
 namespace chrysalis::fw {
 namespace {
@@ -12,6 +13,10 @@ constexpr uint64_t kBiasNumerator = 2, kBiasDenominator = 3;
 /// Calls within each other that a region follows.
 constexpr size_t kMostCalls = 4;
 constexpr uint32_t kNowhere = ~0u;
+/// What enters a region, as a weight; and the least that a path of a tree is worth to follow.
+constexpr uint32_t kEntered = 1u << 16, kLeastWeight = kEntered / 16;
+/// So many times what a path may hold a tree may.
+constexpr uint32_t kLongestPaths = 2;
 /// A profile of fewer executions says nothing.
 constexpr uint64_t kLeastExecutions = 8;
 
@@ -24,7 +29,7 @@ const ir::Inst* last_exit(const ir::Code& code) {
   return nullptr;
 }
 
-/// Whether the monitor can interpret the instruction between two parts: control goes on behind it.
+/// Whether the monitor can interpret the instruction between two parts: control goes on behind it, at `next`.
 bool can_be_called_out(const ir::Code& lifted, uint32_t next) {
   for (const ir::Inst& inst : lifted.insts) {
     const bool falls = (inst.op == ir::Op::Exit || inst.op == ir::Op::ExitIf) && static_cast<uint32_t>(inst.imm) == next &&
@@ -51,7 +56,7 @@ CallOut find_call_out(GuestCode& code, uint32_t eip, uint32_t longest, Source& s
 RegionFormer::RegionFormer(GuestCode& code, BlockCache& blocks, TranslationCache& translations, const Adaptation& adaptation,
                            const GearOptions& options, unsigned store_buffer_entries, translator::StageClock& clock)
     : code_(code), blocks_(blocks), translations_(translations), adaptation_(adaptation), options_(options), clock_(clock),
-      builder_(region_, kMailboxAddress + offsetof(Mailbox, context), {store_buffer_entries, (options.switches & kSwitchNoShadow) != 0, false}) {}
+      builder_(regions_[0], kMailboxAddress + offsetof(Mailbox, context), {store_buffer_entries, (options.switches & kSwitchNoShadow) != 0, false}) {}
 
 /// The profile goes on with what begins at `eip`, if it was counted.
 void RegionFormer::enter(uint32_t eip) {
@@ -68,18 +73,25 @@ void RegionFormer::enter(uint32_t eip) {
   place_.executions = block->executions();
 }
 
-RegionFormer::Likely RegionFormer::decide(uint64_t taken) const {
-  if (place_.executions < kLeastExecutions) return Likely::Unknown;
-  taken = std::min(taken, place_.executions);
-  if (taken * kBiasDenominator >= place_.executions * kBiasNumerator) return Likely::Taken;
-  if (taken * kBiasDenominator <= place_.executions * (kBiasDenominator - kBiasNumerator)) return Likely::Falls;
-  return Likely::Unknown;
+bool RegionFormer::grows_trees() const { return gear_ >= 3 && (options_.switches & kSwitchTrees) != 0; }
+
+/// Where control goes from a branch to which it comes `weight` times in kEntered entries.
+RegionFormer::Likely RegionFormer::decide(const Branch& branch, uint32_t weight) const {
+  if (branch.executions < kLeastExecutions) return Likely::Unknown;
+  if (branch.taken * kBiasDenominator >= branch.executions * kBiasNumerator) return Likely::Taken;
+  if (branch.taken * kBiasDenominator <= branch.executions * (kBiasDenominator - kBiasNumerator)) return Likely::Falls;
+  if (!grows_trees() || weight < kLeastWeight) return Likely::Unknown;
+  return branch.taken * 2 > branch.executions ? Likely::Taken : Likely::Falls;
 }
 
-/// Where the branch at `eip` to `target` goes. Counts it as passed.
-RegionFormer::Likely RegionFormer::likely(uint32_t eip, uint32_t target) {
+/// What is known of the branch at `eip` to `target`. Counts it as passed.
+RegionFormer::Branch RegionFormer::branch(uint32_t eip, uint32_t target) {
   uint64_t taken = 0;
-  const auto pass = [&] { place_.executions -= std::min(place_.executions, taken); };
+  const auto pass = [&] {
+    const Branch passed{place_.executions, std::min(taken, place_.executions)};
+    place_.executions -= passed.taken;
+    return passed;
+  };
   if (place_.counted != nullptr) {
     const Translation& t = *place_.counted;
     for (; place_.site < t.exit_count; ++place_.site) {
@@ -87,28 +99,24 @@ RegionFormer::Likely RegionFormer::likely(uint32_t eip, uint32_t target) {
       if (exit.completed > place_.position) break;
       taken = translations_.times_left(t, place_.site);
       if (exit.completed == place_.position && exit.target == target && exit.kind == ExitKind::Chained) {
-        const Likely side = decide(taken);
-        pass();
         ++place_.site;
-        return side;
+        return pass();
       }
       pass();
     }
-    return Likely::Unknown;
+    return {};
   }
-  if (place_.block == nullptr) return Likely::Unknown;
+  if (place_.block == nullptr) return {};
   const Block& block = *place_.block;
   for (; place_.site < block.site_count; ++place_.site) {
     taken = blocks_.profile(block.sites[place_.site]).taken;
     if (block.sites[place_.site].eip == eip) {
-      const Likely side = decide(taken);
-      pass();
       ++place_.site;
-      return side;
+      return pass();
     }
     pass();
   }
-  return Likely::Unknown;
+  return {};
 }
 
 /// Where the indirect jump, call or return at `eip` mostly goes, or kNowhere. A return from a call within the region goes
@@ -129,56 +137,136 @@ uint32_t RegionFormer::expected(uint32_t eip, ir::ExitKind kind) {
   return kNowhere;
 }
 
-bool RegionFormer::visited(uint32_t eip) const { return std::binary_search(path_.begin(), path_.end(), eip); }
+bool RegionFormer::visited(uint32_t eip) const { return std::binary_search(visited_.begin(), visited_.end(), eip); }
 
 unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
+  entry_ = entry;
+  gear_ = gear;
+  const uint32_t limit = adaptation_.limit(entry);
+  longest_ = std::min(options_.max_instructions, limit);
+  largest_ = std::min(kLongestPaths * longest_, limit);
   source_.clear();
   checks_ = code_.checked(entry);
-  path_.clear();
+  visited_.clear();
   calls_.clear();
-  part_count_ = 0;
+  waiting_.clear();
   place_ = {};
-  const uint32_t longest = std::min(options_.max_instructions, adaptation_.limit(entry));
-  unsigned instructions = 0;
-  for (uint32_t at = entry;; at = next_.end) {
-    form_part(at, gear, longest - instructions);
-    if (builder_.size() == 0) {
-      if (part_count_ == 0) return 0;
-      instructions -= parts_[part_count_ - 1].next.instructions;
-      parts_[part_count_ - 1].next = {};  // there is nothing to come back to
-      return instructions;
-    }
-    if (part_count_ == parts_.size()) parts_.emplace_back();
-    Part& part = parts_[part_count_++];
-    std::swap(part.region, region_);
-    std::swap(part.addresses, addresses_);
-    instructions += builder_.size() + next_.instructions;
-    // A loop comes back to a part that is there already.
-    next_.part = 0;
-    while (next_.part < part_count_ && parts_[next_.part].region.eip != next_.end) ++next_.part;
-    part.next = next_;
-    if (next_.instructions == 0 || next_.part < part_count_) return instructions;
-    place_.position += next_.instructions;
-  }
+  part_count_ = first_region_ = path_count_ = 0;
+  held_ = before_ = 0;
+  form_part(entry, kEntered);
+  while (follow_call_out()) {}
+  return held_;
 }
 
-/// The region from `entry` on, of at most `longest` instructions, and what is called out for behind it.
-void RegionFormer::form_part(uint32_t entry, unsigned gear, uint32_t longest) {
-  using Way = translator::GuestRegionBuilder::Way;
-  builder_.begin(entry);
+/// Forms the part that begins at `eip`, if there is anything that it can hold.
+void RegionFormer::form_part(uint32_t eip, uint32_t weight) {
+  start_ = eip;
+  first_region_ += path_count_;
+  path_count_ = 1;
   addresses_.clear();
-  next_ = {};
-  if (place_.counted == nullptr) enter(entry);
-  uint32_t at = entry;
-  unsigned once = 0;  // instructions of one iteration, if it loops
+  in_order_.clear();
+  sides_.clear();
+  builder_.begin(path(0), eip);
+  grow(eip, weight);
+  if (builder_.size() == 0) {
+    path_count_ = 0;
+    return;
+  }
+  // What waits behind call-outs wants to be held, too.
+  const auto room = [this] { return (largest_ - held_) / (waiting_.empty() ? 1 : 2); };
+  while (path_count_ < kMostPaths && first_region_ + path_count_ < kMostRegions && builder_.size() < room() && follow_side()) {}
+  if (path(0).precise) in_order_.assign(addresses_.size(), 1);
+  if (!in_order_.empty()) in_order_.resize(addresses_.size(), 0);
+  if (part_count_ == parts_.size()) parts_.emplace_back();
+  Part& part = parts_[part_count_++];
+  part.tree = {&path(0), path_count_};
+  part.call_outs.clear();
+  for (translator::Region& path : part.tree) path.in_order = in_order_;
+  std::swap(part.addresses, addresses_);
+  held_ += builder_.size();
+}
+
+/// The path under way ends before the instruction at `eip`, to which control comes `weight` times.
+void RegionFormer::note_call_out(const ir::Code& lifted, uint32_t eip, uint32_t next, uint32_t weight) {
+  if (!can_be_called_out(lifted, next) || (grows_trees() && weight < kLeastWeight)) return;
+  waiting_.push_back({part_count_, eip, weight, before_ + builder_.completed(), place_, visited_, calls_});
+}
+
+/// Goes on behind the call-out that control comes to most often; of equals the first. False: there is none, or no room.
+bool RegionFormer::follow_call_out() {
+  const auto best = std::max_element(waiting_.begin(), waiting_.end(), [](const Waiting& a, const Waiting& b) { return a.weight < b.weight; });
+  if (best == waiting_.end() || first_region_ + path_count_ == kMostRegions) return false;
+  const Waiting waiting = std::move(*best);
+  waiting_.erase(best);
+  std::vector<CallOut>& known = parts_[waiting.part].call_outs;
+  const auto same = [&](const CallOut& other) { return other.eip == waiting.eip; };
+  if (std::any_of(known.begin(), known.end(), same)) return true;
+  const uint32_t left = std::min(largest_ - std::min(held_, largest_), longest_ - std::min(waiting.completed, longest_));
+  clock_.begin(translator::Stage::Lift);
+  CallOut out = find_call_out(code_, waiting.eip, left, source_);
+  clock_.begin(translator::Stage::Region);
+  if (out.instructions == 0) return true;
+  // A loop comes back to a part that is there already.
+  while (out.part < part_count_ && parts_[out.part].tree.front().eip != out.end) ++out.part;
+  if (out.part == part_count_) {
+    visited_ = waiting.visited;
+    calls_ = waiting.calls;
+    place_ = waiting.place;
+    place_.position += out.instructions;
+    before_ = waiting.completed + out.instructions;
+    form_part(out.end, waiting.weight);
+    if (out.part == part_count_) return true;  // there is nothing to come back to
+  }
+  held_ += out.instructions;
+  parts_[waiting.part].call_outs.push_back(out);
+  return true;
+}
+
+/// The side exit that has just been appended may be followed later.
+void RegionFormer::note_side(uint32_t target, uint32_t weight) {
+  const translator::GuestRegionBuilder::Fork fork = builder_.fork();
+  if (fork.point == translator::GuestRegionBuilder::kNoPoint || weight < kLeastWeight) return;
+  sides_.push_back({path_count_ - 1, fork, target, weight, visited_, calls_});
+}
+
+/// Follows the side exit that is taken most often; of equals the first. False: there is none.
+bool RegionFormer::follow_side() {
+  const auto best = std::max_element(sides_.begin(), sides_.end(), [](const Side& a, const Side& b) { return a.weight < b.weight; });
+  if (best == sides_.end()) return false;
+  const Side side = std::move(*best);
+  sides_.erase(best);
+  visited_ = side.visited;
+  calls_ = side.calls;
+  const unsigned before = builder_.size();
+  translator::Region& parent = path(side.path);
+  builder_.begin_path(path(path_count_), static_cast<uint16_t>(path_count_), parent, side.fork);
+  ++path_count_;
+  place_ = {};
+  grow(side.target, side.weight);
+  if (builder_.size() == before) {  // there is nothing that a region can hold
+    --path_count_;
+    parent.maps[side.fork.point].path = 0;
+  }
+  return true;
+}
+
+/// Follows control from `at` on, to which it comes `weight` times in kEntered entries, and ends the path.
+void RegionFormer::grow(uint32_t at, uint32_t weight) {
+  using Way = translator::GuestRegionBuilder::Way;
+  // Behind a call-out the profile goes on, if it is of gear 1.
+  if (place_.counted == nullptr) enter(at);
+  const bool main = path_count_ == 1;
+  const unsigned before = builder_.size();
+  unsigned once = 0;  // instructions of one iteration, if the main path loops
   FetchFault fault;
-  while (builder_.size() < longest) {
-    if (at == entry && builder_.size() != 0) {
-      if (once == 0) once = builder_.size();
-      if (builder_.size() + once > options_.unroll_instructions) break;
-      enter(entry);
-    } else if (once == 0 && calls_.empty() && visited(at)) {
-      break;  // an inner loop; what is called may come twice
+  while (before_ + builder_.completed() < longest_ && held_ + builder_.size() < largest_) {
+    if (at == start_ && builder_.size() != 0) {
+      if (once == 0) once = builder_.completed();
+      if (!main || builder_.completed() + once > options_.unroll_instructions) break;
+      visited_.clear();
+      enter(at);
+    } else if ((at == entry_ && start_ != entry_) || (calls_.empty() && visited(at))) {
+      break;  // the translation itself, or an inner loop; what is called may come twice
     }
     const bool ran_out = place_.counted != nullptr ? place_.position == place_.counted->instructions
                                                    : place_.block != nullptr && at == place_.block->eip + place_.block->length;
@@ -194,20 +282,18 @@ void RegionFormer::form_part(uint32_t entry, unsigned gear, uint32_t longest) {
     }
     const ir::Code& lifted = code_.lifted();
     if (!translator::GuestRegionBuilder::accepts(lifted, builder_.size() == 0)) {
-      clock_.begin(translator::Stage::Lift);
-      if (builder_.size() != 0) next_ = find_call_out(code_, at, longest - builder_.size(), source_);
-      clock_.begin(translator::Stage::Region);
+      if (builder_.size() != 0) note_call_out(lifted, at, at + fetched_.length, weight);
       break;
     }
     const Care care = adaptation_.care(at);
     if (care == Care::Isolated || !source_.add(at, fetched_)) break;
     addresses_.push_back(at);
-    if (care == Care::InOrder) {
-      region_.in_order.resize(addresses_.size(), 0);
-      region_.in_order.back() = 1;
+    if (const uint8_t order = adaptation_.order(at); order != 0) {
+      in_order_.resize(addresses_.size(), 0);
+      in_order_.back() = order;
     }
     const uint32_t next = at + fetched_.length;
-    if (once == 0) path_.insert(std::upper_bound(path_.begin(), path_.end(), at), at);
+    visited_.insert(std::upper_bound(visited_.begin(), visited_.end(), at), at);
 
     const ir::Inst* const exit = last_exit(lifted);
     ++place_.position;
@@ -223,7 +309,7 @@ void RegionFormer::form_part(uint32_t entry, unsigned gear, uint32_t longest) {
       break;
     }
     if (exit->op == ir::Op::ExitInd) {
-      const uint32_t target = follows_calls(gear) ? expected(at, kind) : kNowhere;
+      const uint32_t target = follows_calls() ? expected(at, kind) : kNowhere;
       builder_.append(lifted, at, next, target == kNowhere ? Way::Ends : Way::Predicted, target);
       if (target == kNowhere) break;
       if (kind == ir::ExitKind::Call) calls_.push_back(next);
@@ -233,7 +319,7 @@ void RegionFormer::form_part(uint32_t entry, unsigned gear, uint32_t longest) {
     }
     if (exit->op == ir::Op::Exit) {
       const auto target = static_cast<uint32_t>(exit->imm);
-      const bool follows = (kind == ir::ExitKind::Jump && (options_.switches & kSwitchBlocks) == 0) || (follows_calls(gear) && calls_.size() < kMostCalls);
+      const bool follows = (kind == ir::ExitKind::Jump && (options_.switches & kSwitchBlocks) == 0) || (follows_calls() && calls_.size() < kMostCalls);
       builder_.append(lifted, at, next, follows ? Way::Taken : Way::Ends);
       if (!follows) break;
       if (kind == ir::ExitKind::Call) calls_.push_back(next);
@@ -242,20 +328,18 @@ void RegionFormer::form_part(uint32_t entry, unsigned gear, uint32_t longest) {
       continue;
     }
     const auto target = static_cast<uint32_t>(exit->imm);
-    const Likely side = (options_.switches & kSwitchBlocks) != 0 ? Likely::Unknown : likely(at, target);
-    if (side == Likely::Taken) {
-      builder_.append(lifted, at, next, Way::Taken);
-      at = target;
-      enter(at);
-      continue;
-    }
-    builder_.append(lifted, at, next, Way::Falls);
-    at = next;
+    const Branch counts = (options_.switches & kSwitchBlocks) != 0 ? Branch{} : branch(at, target);
+    const Likely side = decide(counts, weight);
+    const bool takes = side == Likely::Taken;
+    builder_.append(lifted, at, next, takes ? Way::Taken : Way::Falls);
+    at = takes ? target : next;
     if (side == Likely::Unknown) break;
+    const auto taken = static_cast<uint32_t>(counts.taken * weight / counts.executions);
+    if (grows_trees()) note_side(takes ? next : target, takes ? weight - taken : taken);
+    weight = takes ? taken : weight - taken;
+    if (takes) enter(at);
   }
-  if (region_.precise) region_.in_order.assign(addresses_.size(), 1);
-  if (!region_.in_order.empty()) region_.in_order.resize(addresses_.size(), 0);
-  if (builder_.size() != 0) builder_.finish(at);
+  if (builder_.size() != before) builder_.finish(at);
 }
 
 }  // namespace chrysalis::fw

@@ -15,8 +15,8 @@ namespace chrysalis::fw {
 /// the translation commits before them and goes on behind them.
 struct CallOut {
   uint32_t eip = 0, end = 0;  ///< the first, and what follows the last
-  unsigned instructions = 0;  ///< 0: none
-  size_t part = 0;            ///< that begins behind them
+  uint32_t instructions = 0;
+  uint32_t part = 0;          ///< that begins behind them
 };
 
 /// The instructions from `eip` on that are to be called out for, fewer than `longest` so that something can follow; added to `source`.
@@ -24,20 +24,21 @@ CallOut find_call_out(GuestCode& code, uint32_t eip, uint32_t longest, Source& s
 
 class RegionFormer {
  public:
-  /// What lies between two call-outs: a region, its exits to `next.eip` being where it calls out.
+  /// What lies between call-outs. Exits to where one begins are where it calls out.
   struct Part {
-    translator::Region region;
-    std::vector<uint32_t> addresses;  ///< by guest instruction of the region: its address
-    CallOut next;
+    std::span<translator::Region> tree;  ///< its paths: one, unless it is a tree
+    std::vector<uint32_t> addresses;     ///< by guest instruction of the region (Inst::guest): its address
+    std::vector<CallOut> call_outs;      ///< that another part follows
   };
 
   RegionFormer(GuestCode& code, BlockCache& blocks, TranslationCache& translations, const Adaptation& adaptation,
                const GearOptions& options, unsigned store_buffer_entries, translator::StageClock& clock);
 
-  /// Forms the superblock at `eip`: along each branch's likely side, through jumps, until control would come back into it, the
+  /// Forms the region at `eip`, a superblock: along each branch's likely side, through jumps, until control would come back into it, the
   /// profile ends or is undecided, an instruction is met that a region cannot hold, or it is long enough. A loop to its entry is
-  /// unrolled. Gear 3 also goes into calls, back from them, and where indirect jumps mostly go. Behind instructions that can be called out
-  /// for, it goes on with another part.
+  /// unrolled. Gear 3 also goes into calls, back from them, and where indirect jumps mostly go; and if regions are to be trees, it takes
+  /// the likelier side of undecided branches too, and then follows the sides left, those first that are executed most often.
+  /// Behind instructions that can be called out for, it goes on with another part.
   /// Out: parts(), checks() and source(). Returns how many instructions they hold; 0: none can be formed.
   unsigned form(uint32_t eip, unsigned gear);
 
@@ -56,13 +57,41 @@ class RegionFormer {
     uint64_t executions;  ///< of the instruction under way
   };
   enum class Likely : uint8_t { Falls, Taken, Unknown };
+  /// What the profile says of a branch.
+  struct Branch {
+    uint64_t executions = 0, taken = 0;  ///< not more often taken than executed
+  };
+  /// A side exit that a path of the tree may follow.
+  struct Side {
+    size_t path;                     ///< that it leaves
+    translator::GuestRegionBuilder::Fork fork;
+    uint32_t target;
+    uint32_t weight;                 ///< how often it is taken, in kEntered-ths of the entries
+    std::vector<uint32_t> visited, calls;
+  };
+  /// A path's end at `eip`, which may be called out for.
+  struct Waiting {
+    size_t part;
+    uint32_t eip;
+    uint32_t weight;                 ///< as of a side
+    uint32_t completed;              ///< instructions from the entry to there
+    Place place;
+    std::vector<uint32_t> visited, calls;
+  };
 
-  Likely likely(uint32_t eip, uint32_t target);
-  bool follows_calls(unsigned gear) const { return gear >= 3 && (options_.switches & kSwitchFollowCalls) != 0; }
-  Likely decide(uint64_t taken) const;
+  Branch branch(uint32_t eip, uint32_t target);
+  Likely decide(const Branch& branch, uint32_t weight) const;
+  void grow(uint32_t at, uint32_t weight);
+  void note_side(uint32_t target, uint32_t weight);
+  bool follow_side();
+  void note_call_out(const ir::Code& lifted, uint32_t eip, uint32_t next, uint32_t weight);
+  bool follow_call_out();
+  void form_part(uint32_t eip, uint32_t weight);
+  translator::Region& path(size_t index) { return regions_[first_region_ + index]; }
+  bool follows_calls() const { return gear_ >= 3 && (options_.switches & kSwitchFollowCalls) != 0; }
+  bool grows_trees() const;
   uint32_t expected(uint32_t eip, ir::ExitKind kind);
   void enter(uint32_t eip);
-  void form_part(uint32_t eip, unsigned gear, uint32_t longest);
   bool visited(uint32_t eip) const;
 
   GuestCode& code_;
@@ -71,16 +100,27 @@ class RegionFormer {
   const Adaptation& adaptation_;
   const GearOptions& options_;
   translator::StageClock& clock_;
-  translator::Region region_;
+  static constexpr size_t kMostPaths = 32, kMostRegions = 64;
+  translator::Region regions_[kMostRegions];  ///< of all parts
+  std::vector<Part> parts_;                   ///< the first part_count_ of them; the others keep their memory
+  size_t part_count_ = 0;
   translator::GuestRegionBuilder builder_;
   Source source_;
   bool checks_ = false;
+  unsigned gear_ = 0;
+  uint32_t entry_ = 0;
+  uint32_t longest_ = 0, largest_ = 0;  ///< instructions of a path from the entry on, and of all paths
+  uint32_t held_ = 0;                   ///< instructions of the parts that are complete, and of those called out for
   Place place_ = {};
-  std::vector<uint32_t> path_;  ///< addresses of its instructions, sorted
-  std::vector<uint32_t> addresses_;  ///< of the part under way
-  std::vector<Part> parts_;      ///< the first part_count_ of them; the others keep their memory
-  size_t part_count_ = 0;
-  CallOut next_;                 ///< of the part under way
+  // Of the part under way.
+  size_t first_region_ = 0, path_count_ = 0;
+  uint32_t start_ = 0;
+  uint32_t before_ = 0;                 ///< instructions from the entry to there
+  std::vector<uint32_t> visited_;  ///< addresses of the path's instructions since it was last at the entry, sorted
+  std::vector<uint32_t> addresses_;
+  std::vector<uint8_t> in_order_;  ///< Region::in_order of all paths
+  std::vector<Side> sides_;        ///< not followed yet
+  std::vector<Waiting> waiting_;   ///< the same, of all parts
   std::vector<uint32_t> calls_;  ///< return addresses of the calls that the path is in
   Fetched fetched_;
 };

@@ -1,5 +1,8 @@
 #include "firmware/source.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "firmware/host.h"
 
 namespace chrysalis::fw {
@@ -32,13 +35,22 @@ bool Source::add(uint32_t eip, const Fetched& fetched) {
     }
     span[at].granules |= granules;
   }
-  for (const SourceInstruction& known : instructions) {
-    if (known.eip == eip) return true;  // unrolled
+  if (eip <= highest) {
+    for (const SourceInstruction& known : instructions) {
+      if (known.eip == eip) return true;  // unrolled
+    }
   }
+  highest = std::max(highest, eip);
   SourceInstruction& now = instructions.emplace_back();
   now.eip = eip;
   now.length = static_cast<uint8_t>(fetched.length);
   now.reloaded = fetched.reloaded;
+  if (offset + sizeof now.bytes <= isa::kPageSize) {
+    // What lies behind the instruction is never looked at.
+    const auto* const from = const_cast<const uint8_t*>(host::physical((uint64_t{fetched.page[0]} << isa::kPageShift) + offset));
+    std::memcpy(now.bytes, from, sizeof now.bytes);
+    return true;
+  }
   for (uint32_t i = 0; i < fetched.length; ++i) {
     const uint64_t page = fetched.page[i < in_first ? 0 : 1];
     now.bytes[i] = *host::physical((page << isa::kPageShift) + ((eip + i) & kPageMask));

@@ -22,10 +22,11 @@ struct SourceInstruction {
 struct Source {
   CodeSpan span[kMaxSpans];
   uint32_t count = 0;
+  uint32_t highest = 0;  ///< eip of an instruction; lower ones may be there twice
   std::vector<SourceInstruction> instructions;
 
   void clear() {
-    count = 0;
+    count = highest = 0;
     instructions.clear();
   }
   /// Adds an instruction. False: too many pages.

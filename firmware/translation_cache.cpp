@@ -11,11 +11,6 @@
 namespace chrysalis::fw {
 namespace {
 
-template <class T>
-T* allocate(size_t count) {
-  return static_cast<T*>(::operator new(count * sizeof(T)));
-}
-
 constexpr unsigned sum(const unsigned (&capacity)[kGears]) { return capacity[0] + capacity[1] + capacity[2]; }
 
 void announce(const Translation& t) {
@@ -39,11 +34,11 @@ TranslationCache::TranslationCache(GuestCode& code, Adaptation& adaptation, cons
     : code_(code),
       adaptation_(adaptation),
       options_(options),
-      exits_(allocate<Exit>(sum(kExitCapacity))),
-      sites_(allocate<FaultSite>(sum(kSiteCapacity))),
-      sources_(allocate<SourceInstruction>(sum(kSourceCapacity))),
-      records_(allocate<Translation>(sum(kRecordCapacity))),
-      buckets_(allocate<Translation*>(kBuckets)) {
+      exits_(sum(kExitCapacity)),
+      sites_(sum(kSiteCapacity)),
+      sources_(sum(kSourceCapacity)),
+      records_(sum(kRecordCapacity)),
+      buckets_(kBuckets) {
   uint32_t first_exit = 0, first_site = 0, first_source = 0, first_record = 0;
   const unsigned generations = options.eviction == Eviction::Generational ? 2 : 1;
   for (unsigned gear = 0; gear < kGears; ++gear) {
@@ -71,14 +66,6 @@ TranslationCache::TranslationCache(GuestCode& code, Adaptation& adaptation, cons
   }
   for (unsigned i = 0; i < kBuckets; ++i) buckets_[i] = nullptr;
   for (unsigned i = 0; i < kJumpTableEntries; ++i) host::concealed<JumpTableEntry>(kJumpTableBase)[i].eip = kNoEip;
-}
-
-TranslationCache::~TranslationCache() {
-  ::operator delete(exits_);
-  ::operator delete(sites_);
-  ::operator delete(sources_);
-  ::operator delete(records_);
-  ::operator delete(buckets_);
 }
 
 Translation* TranslationCache::active(uint32_t eip) {
@@ -192,6 +179,7 @@ Translation* TranslationCache::install(const NewTranslation& made, const Source&
   t.source_count = source_count;
   for (uint16_t& faults : t.faults) faults = 0;
   t.samples = t.entries = 0;
+  t.lessons = adaptation_.lessons();
   t.counts = made.gear == 1 ? nullptr : counts;
   t.incoming = nullptr;
   area.bytes.next = t.place + ((t.bytes + 63) & ~63u);
@@ -249,6 +237,15 @@ uint32_t TranslationCache::instruction_at(const Translation& t, uint64_t host, b
   const FaultSite* const sites = sites_ + area_of(t).first_site + t.first_site;
   for (uint32_t i = 0; i < t.site_count; ++i) {
     if (sites[i].offset == host - t.code && (sites[i].stores || !stores)) return sites[i].eip;
+  }
+  return Adaptation::kUnknown;
+}
+
+uint32_t TranslationCache::protected_load(const Translation& t, uint64_t host, unsigned entries) const {
+  if (!t.holds(host)) return Adaptation::kUnknown;
+  const FaultSite* const sites = sites_ + area_of(t).first_site + t.first_site;
+  for (uint32_t i = t.site_count; i-- > 0;) {
+    if (sites[i].offset <= host - t.code && sites[i].entry != 0xff && (entries >> sites[i].entry & 1) != 0) return sites[i].eip;
   }
   return Adaptation::kUnknown;
 }

@@ -17,6 +17,7 @@
 #include "firmware/code_stubs.h"
 #include "firmware/notice.h"
 #include "firmware/source.h"
+#include "firmware/storage.h"
 #include "translator/compile.h"
 
 namespace chrysalis::fw {
@@ -61,6 +62,7 @@ struct FaultSite {
   uint32_t offset;          ///< of its molecule, in bytes
   uint32_t eip;
   bool stores;
+  uint8_t entry;            ///< alias entry that a load fills; 0xff: none
 };
 
 inline constexpr unsigned kGears = 3;
@@ -98,6 +100,7 @@ struct Translation : CodeHolder {
   Translation* next_in_bucket;
   Exit* incoming;
   uint16_t faults[kFaultKinds];  ///< times that it was abandoned, by cause
+  uint32_t lessons;           ///< Adaptation::lessons() when it was made
   uint32_t samples;           ///< times that sampling has met it since it was last considered
   uint32_t entries;           ///< times that the monitor has entered it
   const Translation* counts;  ///< of gears 2 and 3: gear 1's translation, whose place this one took; its counts stay a while
@@ -110,7 +113,6 @@ class Adaptation;
 class TranslationCache final : public CodeOwner {
  public:
   TranslationCache(GuestCode& code, Adaptation& adaptation, const GearOptions& options);
-  ~TranslationCache();
   TranslationCache(const TranslationCache&) = delete;
   TranslationCache& operator=(const TranslationCache&) = delete;
 
@@ -164,6 +166,9 @@ class TranslationCache final : public CodeOwner {
 
   /// The instruction to which the first access, or the first store, of the molecule at `host` belongs; or Adaptation::kUnknown.
   uint32_t instruction_at(const Translation& translation, uint64_t host, bool stores) const;
+
+  /// The instruction of the load that has filled, when the molecule at `host` comes, an alias entry of the set `entries`; or Adaptation::kUnknown.
+  uint32_t protected_load(const Translation& translation, uint64_t host, unsigned entries) const;
 
   /// The exit that a link stub named.
   Exit& exit(uint32_t number) { return exits_[number - kFirstExit]; }
@@ -237,11 +242,11 @@ class TranslationCache final : public CodeOwner {
   Adaptation& adaptation_;
   const GearOptions& options_;
   Area areas_[kGears][2];  ///< the nursery, and what is tenured
-  Exit* exits_;
-  FaultSite* sites_;
-  SourceInstruction* sources_;
-  Translation* records_;
-  Translation** buckets_;
+  const Storage<Exit> exits_;
+  const Storage<FaultSite> sites_;
+  const Storage<SourceInstruction> sources_;
+  const Storage<Translation> records_;
+  const Storage<Translation*> buckets_;
   uint32_t survivors_[kSurvivors] = {};  ///< guest addresses whose translations have left the nursery after use
   uint16_t jumps_[kJumpTableEntries];  ///< entries of the jump table in use
   unsigned jump_count_ = 0;

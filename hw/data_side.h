@@ -24,7 +24,7 @@ struct DataAccess {
   uint8_t latency = 0;     ///< of a hit
   uint8_t destination = 0; ///< carried for the caller
   uint8_t source = 0;      ///< so is this
-  bool guest = false;      ///< a guest load: it sees the store buffer
+  bool guest = false;      ///< a guest load sees the store buffer
   uint32_t gated = 0;      ///< its bytes that gated stores supply, a bit each (rule D9)
   // answer
   bool forwarded = false;  ///< every byte is in the store buffer (rule D9)

@@ -54,6 +54,7 @@ Engine::Engine(const CoreParameters& parameters, isa::PhysicalMemory& memory, Su
   end_of_memory_.address = parameters.config.concealed_base + parameters.config.concealed_size;
   end_of_memory_.fault = {Cause::IllegalMolecule, end_of_memory_.address,
                           static_cast<uint64_t>(isa::CodecError::Misaligned)};
+  end_of_memory_.end = end_of_memory_.address + 4;
   reset();
 }
 
@@ -568,6 +569,7 @@ Cycle Engine::take_event(Decoded& molecule, Cycle now) {
 Decoded* Engine::go(uint64_t address) {
   if (Decoded* molecule = code_.find(address)) return molecule;
   nowhere_.address = address;
+  nowhere_.end = address + 4;
   nowhere_.fault = {Cause::IllegalMolecule, address, static_cast<uint64_t>(isa::CodecError::Misaligned)};
   return &nowhere_;
 }

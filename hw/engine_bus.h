@@ -70,7 +70,7 @@ class EngineBus {
     access.size = static_cast<uint8_t>(size);
     access.destination = destination;
     access.source = source;
-    access.guest = kind == isa::AccessKind::GuestLoad;
+    access.guest = kind == isa::AccessKind::GuestLoad || kind == isa::AccessKind::GuestPrefetch;
     access.kind = kind == isa::AccessKind::ConcealedStore ? DataUse::Store
                   : kind == isa::AccessKind::GuestPrefetch || kind == isa::AccessKind::ConcealedPrefetch
                       ? DataUse::Prefetch

@@ -3,42 +3,15 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 
+#include "hw/record_compare.h"
 #include "isa-host/tlb_entry.h"
 
 namespace chrysalis::hw {
 namespace {
 
 constexpr uint64_t kPage = isa::kPageSize;
-
-std::string hex(uint64_t value) {
-  char text[20];
-  std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(value));
-  return text;
-}
-
-std::string hex(const isa::V128& value) {
-  char text[40];
-  std::snprintf(text, sizeof text, "0x%016llx%016llx", static_cast<unsigned long long>(value.high),
-                static_cast<unsigned long long>(value.low));
-  return text;
-}
-
-std::string hex(const uint8_t* bytes, unsigned size) {
-  std::string text;
-  for (unsigned i = 0; i < size; ++i) {
-    char part[4];
-    std::snprintf(part, sizeof part, "%s%02x", i == 0 ? "" : " ", bytes[i]);
-    text += part;
-  }
-  return text;
-}
-
-std::string register_name(unsigned reg) {
-  return (reg < isa::kFpFile ? "r" : "f") + std::to_string(reg % isa::kFpFile);
-}
 
 /// Which pages of [base, base+size) have host memory.
 std::vector<unsigned char> touched(const isa::PhysicalMemory& memory, uint64_t base, uint64_t size) {

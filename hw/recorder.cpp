@@ -8,39 +8,45 @@
 namespace chrysalis::hw {
 namespace {
 
-void add_store(RetireRecord& record, const isa::GatedStore& store) {
-  MemoryAccess& access = record.accesses[record.access_count++];
-  access = {isa::AccessKind::GuestStore, store.size, store.address, {}};
-  std::memcpy(access.bytes, store.bytes, store.size);
-}
-
 isa::AccessKind kind_of(const DataAccess& access) {
   switch (access.kind) {
     case DataUse::Load: return access.guest ? isa::AccessKind::GuestLoad : isa::AccessKind::ConcealedLoad;
     case DataUse::Store: return isa::AccessKind::ConcealedStore;
     case DataUse::Prefetch: break;
   }
-  return isa::AccessKind::ConcealedPrefetch;
+  return access.guest ? isa::AccessKind::GuestPrefetch : isa::AccessKind::ConcealedPrefetch;
 }
 
 }  // namespace
 
-// What the molecule is about to write is read from its bytes as they are now: it may overwrite them.
+unsigned registers_written(const isa::PhysicalMemory& memory, uint64_t address, unsigned bytes, uint8_t (&registers)[kMaxRetireWrites]) {
+  uint32_t words[isa::kMaxWords] = {};
+  const uint8_t* code = memory.ram(address, bytes);
+  if (code == nullptr) return 0;
+  std::memcpy(words, code, bytes);
+  isa::Molecule source;
+  if (!isa::decode(words, bytes / 4, address, source).ok()) return 0;
+  unsigned count = 0;
+  for (unsigned i = 0; i < source.count; ++i) {
+    const isa::RegUse use = isa::reg_use(source.atoms[i]);
+    for (unsigned w = 0; w < use.write_count; ++w) registers[count++] = static_cast<uint8_t>(use.writes[w]);
+  }
+  return count;
+}
+
+void add_store(RetireRecord& record, const isa::GatedStore& store) {
+  MemoryAccess& access = record.accesses[record.access_count++];
+  access = {isa::AccessKind::GuestStore, store.size, store.address, {}};
+  std::memcpy(access.bytes, store.bytes, store.size);
+}
+
+// What the molecule is about to write is read from its bytes now: it may overwrite them.
 void Recorder::start(const Decoded& molecule, const ModelCore& core, const isa::PhysicalMemory& memory) {
   record_.event_address = record_.event_info = 0;
   record_.write_count = record_.access_count = write_count_ = 0;
   record_.committed = false;
   gated_before_ = core.stores.size();
-  const uint8_t* bytes = (molecule.flags & kFaulty) != 0 ? nullptr : memory.ram(molecule.address, molecule.bytes);
-  if (bytes == nullptr) return;
-  uint32_t words[isa::kMaxWords] = {};
-  std::memcpy(words, bytes, molecule.bytes);
-  isa::Molecule source;
-  if (!isa::decode(words, molecule.bytes / 4, molecule.address, source).ok()) return;
-  for (unsigned i = 0; i < source.count; ++i) {
-    const isa::RegUse use = isa::reg_use(source.atoms[i]);
-    for (unsigned w = 0; w < use.write_count; ++w) writes_[write_count_++] = static_cast<uint8_t>(use.writes[w]);
-  }
+  if ((molecule.flags & kFaulty) == 0) write_count_ = registers_written(memory, molecule.address, molecule.bytes, writes_);
 }
 
 void Recorder::commit(const ModelCore& core) {

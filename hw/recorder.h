@@ -7,6 +7,12 @@
 
 namespace chrysalis::hw {
 
+/// The registers that the molecule of `bytes` bytes at `address` writes, in order of slots, as its bytes are now. Returns how many.
+unsigned registers_written(const isa::PhysicalMemory& memory, uint64_t address, unsigned bytes, uint8_t (&registers)[kMaxRetireWrites]);
+
+/// Adds a gated store of the molecule.
+void add_store(RetireRecord& record, const isa::GatedStore& store);
+
 class Recorder {
  public:
   /// Before `molecule` executes, or raises what it raises.

@@ -107,6 +107,14 @@ svBit bus_platform(unsigned service, unsigned long long ready, unsigned long lon
 
 unsigned long long bus_strap(unsigned index) { return current->strap(index); }
 
+void bus_record_access(svBit guest, svBit store, svBit prefetch, unsigned long long address, unsigned size) {
+  using Kind = isa::AccessKind;
+  const Kind kind = prefetch ? (guest ? Kind::GuestPrefetch : Kind::ConcealedPrefetch)
+                    : store  ? Kind::ConcealedStore
+                             : (guest ? Kind::GuestLoad : Kind::ConcealedLoad);
+  current->record_access(kind, address, size);
+}
+
 void atom_execute(unsigned row, unsigned count, unsigned long long ra, unsigned long long va_low, unsigned long long va_high,
                   unsigned long long vb_low, unsigned long long vb_high, unsigned long long vd_low, unsigned long long vd_high,
                   unsigned long long fcr, unsigned long long* fsr, unsigned long long* low, unsigned long long* high) {

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "isa-host/state/core.h"
+
 namespace chrysalis::rtl {
 
 /// 16 bytes, little-endian.
@@ -57,6 +59,9 @@ class Bus {
   virtual PlatformAnswer platform(uint32_t service, uint64_t ready) = 0;
 
   virtual uint64_t strap(unsigned index) = 0;
+
+  /// For retire records, where they are wanted: an access other than a guest store, in order of execution.
+  virtual void record_access(isa::AccessKind kind, uint64_t address, unsigned size) = 0;
 
  protected:
   ~Bus() = default;

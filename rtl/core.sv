@@ -18,6 +18,7 @@ module core
   input  logic [31:0] lines_i,            // interrupt lines as they are before the next cycle (T1)
   input  logic        written_i,          // the platform has written these bytes of concealed memory
   input  logic [63:0] written_begin_i, written_end_i,
+  input  logic        records_i,          // somebody wants to know of accesses
 
   // of this cycle
   output logic [63:0] cycle_o,
@@ -906,6 +907,18 @@ module core
       for (int unsigned p = 0; p < MemPorts; p++) begin
         if (memory_atom[p].store && !memory_atom[p].guest && to_memory[p] && (issue || (event_now && concealed_done[p]))) begin
           bus_store(physical[2*p], 32'(piece_size[2*p]), store_data[p][63:0], store_data[p][127:64]);
+        end
+      end
+      if (records_i && issue) begin
+        // Loads execute first, then concealed stores, then prefetches.
+        for (int unsigned pass = 0; pass < 3; pass++) begin
+          for (int unsigned q = 0; q < 2 * MemPorts; q++) begin
+            if (piece[q] && (pass == 0 ? memory_atom[q/2].load :
+                             pass == 1 ? memory_atom[q/2].store && !memory_atom[q/2].guest : memory_atom[q/2].prefetch && to_memory[q/2])) begin
+              bus_record_access(memory_atom[q/2].guest, memory_atom[q/2].store, memory_atom[q/2].prefetch, physical[q],
+                                memory_atom[q/2].prefetch ? 32'd1 : 32'(piece_size[q]));
+            end
+          end
         end
       end
       if (issue && has_stores) begin

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "hw/check.h"
+#include "hw/recorder.h"
 #include "rtl/bus.h"
 #include "rtl/model.h"
 
@@ -75,7 +76,7 @@ const BuiltModel* find(const hw::CoreParameters& parameters, std::string& why) {
 class Engine final : public hw::CoreEngine, private Bus {
  public:
   Engine(const BuiltModel& built, const hw::CoreParameters& parameters, isa::PhysicalMemory& memory, hw::Surroundings& surroundings)
-      : parameters_(parameters), memory_(memory), surroundings_(surroundings) {
+      : built_(built), parameters_(parameters), memory_(memory), surroundings_(surroundings) {
     Bus::set_current(this);
     model_ = built.make();
     reset();
@@ -118,6 +119,9 @@ class Engine final : public hw::CoreEngine, private Bus {
         quiet_until_ = surroundings_.synchronise(now_);
         lines_ = surroundings_.interrupt_lines();
       }
+      // Before it executes: it may overwrite itself.
+      if (records_ && ended.issue)
+        record_.write_count = hw::registers_written(memory_, ended.pc, static_cast<unsigned>(ended.end - ended.pc), writes_);
       const uint64_t begin = std::exchange(written_begin_, 0), end = std::exchange(written_end_, 0);
       model_->clock(lines_, end != 0, begin, end);
       account(ended);
@@ -140,6 +144,9 @@ class Engine final : public hw::CoreEngine, private Bus {
   void observe(hw::Observer* observer) override {
     observer_ = observer;
     observed_ = Observed::Nothing;
+    records_ = observer != nullptr && observer->wants_records();
+    model_->records(records_);
+    begin_record();
   }
 
   hw::CoreCounters counters() const override {
@@ -191,6 +198,18 @@ class Engine final : public hw::CoreEngine, private Bus {
     std::fill(mode_cache_.begin(), mode_cache_.end(), CachedMode{});
   }
 
+  std::vector<uint8_t> save() {
+    start();
+    return model_->save();
+  }
+  void restore(const std::vector<uint8_t>& state) {
+    model_ = built_.make();
+    model_->restore(state);
+    model_->records(records_);
+    started_ = true;
+    now_ = model_->outputs().cycle;
+  }
+
   void memory_written(uint64_t address, uint64_t size) override {
     // What was fetched before the core has started is nothing.
     if (!started_ || size == 0) return;
@@ -199,12 +218,6 @@ class Engine final : public hw::CoreEngine, private Bus {
   }
 
  private:
-  struct Gated {
-    uint64_t address;
-    unsigned size;
-    bool device;
-    Bytes16 bytes;
-  };
   struct ModeRange {
     uint64_t begin, end;
     Mode mode;
@@ -262,7 +275,45 @@ class Engine final : public hw::CoreEngine, private Bus {
     observation_.next = next.pc;
     observation_.done = next.cycle;
     observed_ = Observed::Nothing;
+    if (records_) finish_record();
+    observation_.record = records_ ? &record_ : nullptr;
     observer_->observe(observation_);
+    begin_record();
+  }
+
+  // -- the retire record of the molecule under way; docs/verification.md ----------------------------------------------
+  void begin_record() {
+    record_.event_address = record_.event_info = 0;
+    record_.write_count = record_.access_count = 0;
+    record_.committed = false;
+    gated_before_ = static_cast<unsigned>(gated_.size());
+  }
+  void finish_record() {
+    if (observation_.event != isa::Cause::None) {
+      record_.event_address = model_->special(isa::Special::Eaddr);
+      record_.event_info = model_->special(isa::Special::Einfo);
+      record_.write_count = 0;
+      return;
+    }
+    for (unsigned i = 0; i < record_.write_count; ++i) record_.writes[i] = {writes_[i], model_->value_of(writes_[i])};
+    if (!record_.committed) {
+      for (std::size_t i = gated_before_; i < gated_.size(); ++i) hw::add_store(record_, gated_[i]);
+      return;
+    }
+    model_->registers(registers_);
+    record_.commit.guest_pc = model_->special(isa::Special::Gpc);
+    record_.commit.total_instructions = model_->special(isa::Special::Gcount);
+    record_.commit.digest = hw::digest_of(registers_.shadow);
+  }
+  void record_commit() {
+    record_.committed = true;
+    released_ = gated_;
+    record_.commit.stores = released_.data();
+    record_.commit.store_count = static_cast<uint32_t>(released_.size());
+    for (std::size_t i = gated_before_; i < gated_.size(); ++i) hw::add_store(record_, gated_[i]);
+  }
+  void record_access(isa::AccessKind kind, uint64_t address, unsigned size) override {
+    record_.accesses[record_.access_count++] = {kind, static_cast<uint8_t>(size), address, {}};
   }
 
   /// Later ranges win.
@@ -295,10 +346,21 @@ class Engine final : public hw::CoreEngine, private Bus {
     hw::check(memory != nullptr, "the address unit lets stores to memory through only");
     std::memcpy(memory, &bytes, size);
   }
-  void gate(uint64_t address, unsigned size, bool device, const Bytes16& bytes) override { gated_.push_back({address, size, device, bytes}); }
+  void gate(uint64_t address, unsigned size, bool device, const Bytes16& bytes) override {
+    isa::GatedStore& store = gated_.emplace_back();
+    store.address = address;
+    store.size = static_cast<uint8_t>(size);
+    store.device = device;
+    std::memcpy(store.bytes, &bytes, sizeof store.bytes);
+  }
   void commit(unsigned) override {
-    for (const Gated& store : gated_)
-      if (!store.device) this->store(store.address, store.size, store.bytes);
+    if (records_) record_commit();
+    for (const isa::GatedStore& store : gated_) {
+      if (store.device) continue;
+      uint8_t* memory = memory_.ram(store.address, store.size);
+      hw::check(memory != nullptr, "the address unit lets stores to memory through only");
+      std::memcpy(memory, store.bytes, store.size);
+    }
     gated_.clear();
   }
   void rollback() override { gated_.clear(); }
@@ -320,10 +382,10 @@ class Engine final : public hw::CoreEngine, private Bus {
   }
   unsigned device_commit() override {
     unsigned longest = 0;
-    for (Gated& store : gated_) {
+    for (isa::GatedStore& store : gated_) {
       if (!store.device) continue;
       unsigned delay = 0;
-      device(true, store.address, store.size, &store.bytes, delay);
+      device(true, store.address, store.size, store.bytes, delay);
       longest = std::max(longest, delay);
     }
     return longest;
@@ -381,6 +443,7 @@ class Engine final : public hw::CoreEngine, private Bus {
     return 0;
   }
 
+  const BuiltModel& built_;
   hw::CoreParameters parameters_;
   isa::PhysicalMemory& memory_;
   hw::Surroundings& surroundings_;
@@ -392,13 +455,18 @@ class Engine final : public hw::CoreEngine, private Bus {
   bool stopped_ = false;
   bool fetched_from_memory_ = false;   ///< the last line for L1I
   volatile bool stop_requested_ = false;
-  std::vector<Gated> gated_;           ///< oldest first
+  std::vector<isa::GatedStore> gated_; ///< oldest first
   uint64_t written_begin_ = 0, written_end_ = 0;
   hw::Account account_;
   hw::FirmwareCharge firmware_charge_;
   hw::Observer* observer_ = nullptr;
   hw::Observation observation_;        ///< of the molecule under way
   enum class Observed : uint8_t { Nothing, Up, Left } observed_ = Observed::Nothing;
+  bool records_ = false;               ///< the observer wants records
+  hw::RetireRecord record_;
+  uint8_t writes_[hw::kMaxRetireWrites] = {};
+  unsigned gated_before_ = 0;          ///< stores that were gated when the molecule came up
+  std::vector<isa::GatedStore> released_;
   hw::CoreCounters counters_;          ///< those that are not the core's
   std::vector<ModeRange> modes_;
   static constexpr unsigned kModeCache = 4096;
@@ -419,7 +487,16 @@ std::unique_ptr<hw::CoreEngine> make_engine(const hw::CoreParameters& parameters
   std::string why;
   const BuiltModel* built = find(parameters, why);
   hw::check(built != nullptr, "callers ask find_model() first");
-  return std::make_unique<Engine>(*built, parameters, memory, surroundings);
+  return make_engine_of(*built, parameters, memory, surroundings);
 }
+
+std::unique_ptr<hw::CoreEngine> make_engine_of(const BuiltModel& built, const hw::CoreParameters& parameters, isa::PhysicalMemory& memory,
+                                               hw::Surroundings& surroundings) {
+  return std::make_unique<Engine>(built, parameters, memory, surroundings);
+}
+
+std::vector<uint8_t> save(hw::CoreEngine& engine) { return static_cast<Engine&>(engine).save(); }
+
+void restore(hw::CoreEngine& engine, const std::vector<uint8_t>& state) { static_cast<Engine&>(engine).restore(state); }
 
 }  // namespace chrysalis::rtl

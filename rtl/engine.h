@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "hw/core_engine.h"
 
@@ -17,5 +18,16 @@ std::string find_model(const hw::CoreParameters& parameters, std::string& why);
 /// Requires: find_model() finds one.
 std::unique_ptr<hw::CoreEngine> make_engine(const hw::CoreParameters& parameters, isa::PhysicalMemory& memory,
                                             hw::Surroundings& surroundings);
+
+struct BuiltModel;
+/// The same with a core that built_models() need not have. Requires: its geometry fits.
+std::unique_ptr<hw::CoreEngine> make_engine_of(const BuiltModel& built, const hw::CoreParameters& parameters, isa::PhysicalMemory& memory,
+                                               hw::Surroundings& surroundings);
+
+/// The RTL's whole state, between runs of an engine that make_engine() has made, as bytes. What lies around the RTL, memory and L2 among
+/// it, is not in them.
+std::vector<uint8_t> save(hw::CoreEngine& engine);
+/// Goes on with a model of its own, newly made, in the state that save() gave for the same machine.
+void restore(hw::CoreEngine& engine, const std::vector<uint8_t>& state);
 
 }  // namespace chrysalis::rtl

@@ -204,14 +204,19 @@ module fetch
       state_q    <= done_i ? StFirst : state_d;
       buffered_q <= buffered_d && !drop_buffer;
       buffer_q   <= buffer_d;
+`ifdef SYNTHESIS
+      if (range_i) used_q <= '0;
+`endif
       for (int unsigned i = 0; i < 2; i++) if (update[i]) used_q[set_of(i == 0 ? first : second)] <= 1'b1;
     end
   end
 
   // The tags. What the platform has written is looked for everywhere; that loop over all sets is why assignments
-  // block: no other process reads set_q at the clock's edge.
+  // block: no other process reads set_q at the clock's edge. No chip could look at all tags in a cycle: there such a write
+  // empties L1I.
   /* verilator lint_off BLKSEQ */
   always_ff @(posedge clk_i) begin
+`ifndef SYNTHESIS
     if (range_i) begin
       `ROLLED(s, Sets) begin
         `ROLLED(w, Ways) begin
@@ -219,6 +224,7 @@ module fetch
         end
       end
     end
+`endif
     if (update[0]) set_q[set_of(first)] = updated[0];
     if (update[1]) set_q[set_of(second)] = updated[1];
     for (int unsigned i = 0; i < WrittenPorts; i++) begin

@@ -3,7 +3,9 @@
 // synthesis it is a plain loop.
 `ifndef CHRYSALIS_LOOPS_SVH
 `define CHRYSALIS_LOOPS_SVH
-`ifdef VERILATOR
+`ifdef SYNTHESIS
+`define ROLLED(i, n) for (int unsigned i = 0; i < (n); i++)
+`elsif VERILATOR
 `define ROLLED(i, n) for (int unsigned i = 0; (i < (n)) && ($c32("1") != 32'd0); i++)
 `else
 `define ROLLED(i, n) for (int unsigned i = 0; i < (n); i++)

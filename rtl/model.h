@@ -45,6 +45,11 @@ class Model {
   virtual const Outputs& outputs() const = 0;
   virtual void counters(uint64_t (&values)[kCounters]) const = 0;
   virtual void registers(Registers& registers) const = 0;
+  /// One of them: 0..63 integer, 64..127 floating point.
+  virtual isa::V128 value_of(unsigned reg) const = 0;
+  virtual uint64_t special(isa::Special special) const = 0;
+  /// Whether Bus::record_access() is called from now on.
+  virtual void records(bool wanted) = 0;
   /// All state of the RTL, as bytes; restore() takes what save() of a model of the same machine gave.
   virtual std::vector<uint8_t> save() = 0;
   virtual void restore(const std::vector<uint8_t>& state) = 0;

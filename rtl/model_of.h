@@ -113,6 +113,14 @@ template <class Top> class ModelOf final : public Model {
     registers.shadow.gpc = root.core__DOT__gpc_s_q;
   }
 
+  isa::V128 value_of(unsigned reg) const override {
+    const auto& root = *top_.rootp;
+    if (reg < isa::kFpFile) return {root.core__DOT__r_q[reg], 0};
+    return {root.core__DOT__vl_q[reg - isa::kFpFile], root.core__DOT__vh_q[reg - isa::kFpFile]};
+  }
+  uint64_t special(isa::Special special) const override { return top_.rootp->core__DOT__spr_q[static_cast<unsigned>(special)]; }
+  void records(bool wanted) override { top_.records_i = wanted; }
+
   std::vector<uint8_t> save() override {
     std::vector<uint8_t> bytes;
     {

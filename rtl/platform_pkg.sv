@@ -28,6 +28,9 @@ package platform_pkg;
   import "DPI-C" function bit bus_platform(input int unsigned service, input longint unsigned ready,
       output longint unsigned value, output longint unsigned written_begin, output longint unsigned written_end);
   import "DPI-C" function longint unsigned bus_strap(input int unsigned index);
+  // -- retire records: an access of a molecule that issues ---------------------------------------------------------------
+  import "DPI-C" function void bus_record_access(input bit guest, input bit store, input bit prefetch, input longint unsigned address,
+      input int unsigned size);
   // -- atoms that are not hardware yet --------------------------------------------------------------------------------
   import "DPI-C" function void atom_execute(input int unsigned row, input int unsigned count, input longint unsigned ra,
       input longint unsigned va_low, input longint unsigned va_high, input longint unsigned vb_low, input longint unsigned vb_high,

@@ -81,6 +81,15 @@ int run(const Options& options, const GuestCommand& guest) {
     std::fflush(stdout);
   };
   request.limits.cycles = options.cycles;
+  // Translated, with what the command was told or the defaults; then each interpreter alone.
+  for (const auto& [fidelity, form, text] : {std::tuple{Fidelity::Cycle, FirmwareForm::Core, "cycle, core"},
+                                             {Fidelity::Functional, FirmwareForm::Core, "functional, core"},
+                                             {Fidelity::Functional, FirmwareForm::Hosted, "functional, hosted"}}) {
+    request.fidelity = fidelity;
+    request.form = form;
+    show(fmt::format("{}, {}, gear {}", options.common.machine, text, request.settings.max_gear));
+  }
+  request.settings.max_gear = 0;
   for (const char* interpreter : {"direct-threaded", "indirect-threaded", "decode-dispatch"}) {
     request.settings.interpreter = interpreter;
     request.form = FirmwareForm::Core;

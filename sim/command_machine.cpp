@@ -1,4 +1,8 @@
-// `chrysalis machine list|show|check`: the machine files.
+// `chrysalis machine list|show|check|cost`: the machine files.
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 #include <memory>
 
 #include <CLI/CLI.hpp>
@@ -15,9 +19,9 @@ namespace chrysalis::sim {
 namespace {
 
 struct Options {
-  CLI::App *list, *show, *check;
-  std::vector<std::string> machines;
-  bool toml = false;
+  CLI::App *list, *show, *check, *cost;
+  std::vector<std::string> machines, blocks;
+  bool toml = false, no_margins = false, json = false;
 };
 
 int list() {
@@ -58,10 +62,27 @@ int check(const Options& options) {
   return sound ? 0 : kExitUserError;
 }
 
+/// rtl/synth/cost.py does all of it, in place of this process: it runs yosys, for minutes.
+int cost(const Options& options) {
+  std::vector<std::string> words = {"python3", CHRYSALIS_COST_SCRIPT, "--build", CHRYSALIS_BUILD};
+  for (const std::string& block : options.blocks) words.insert(words.end(), {"--block", block});
+  if (options.no_margins) words.emplace_back("--no-margins");
+  if (options.json) words.emplace_back("--json");
+  for (const std::string& name : options.machines) {
+    isa::load_machine(name);
+    words.push_back(name);
+  }
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  execvp(arguments[0], arguments.data());
+  throw UserError(fmt::format("machine cost runs {} with python3, which cannot be started: {}", CHRYSALIS_COST_SCRIPT, std::strerror(errno)));
+}
+
 }  // namespace
 
 Command add_machine_command(CLI::App& app) {
-  CLI::App* command = app.add_subcommand("machine", "list, show or check machine files");
+  CLI::App* command = app.add_subcommand("machine", "list, show or check machine files; what a core costs");
   auto options = std::make_shared<Options>();
   command->require_subcommand(1);
   options->list = command->add_subcommand("list", "the machines that come with chrysalis");
@@ -70,8 +91,14 @@ Command add_machine_command(CLI::App& app) {
   options->show->add_flag("--toml", options->toml, "as a machine file");
   options->check = command->add_subcommand("check", "check machine files, and that the firmware can be scheduled for them");
   options->check->add_option("MACHINE", options->machines, "names or files")->required();
+  options->cost = command->add_subcommand("cost", "gates, flip-flops, memory and depth of a core's blocks, and what one more entry or slot costs");
+  options->cost->add_option("MACHINE", options->machines, "names or files")->required();
+  options->cost->add_option("--block", options->blocks, "this row of the table alone (may be given several times)")->allow_extra_args(false);
+  options->cost->add_flag("--no-margins", options->no_margins, "not what one more costs: half the time");
+  options->cost->add_flag("--json", options->json, "a line of JSON per machine");
   return {command, [options] {
             if (options->list->parsed()) return list();
+            if (options->cost->parsed()) return cost(*options);
             return options->show->parsed() ? show(*options) : check(*options);
           }};
 }

@@ -18,6 +18,7 @@
 #include "sim/error.h"
 #include "translator/compile.h"
 #include "translator/region_text.h"
+#include "translator/tree.h"
 #include "translator/verify_region.h"
 
 namespace chrysalis::sim {
@@ -73,11 +74,14 @@ class Session {
     translator::ParsedRegions parsed = translator::parse_regions(read_input(options_.input));
     for (const translator::TextError& error : parsed.errors) complain(error.line, error.message);
     if (problems_ != 0) return kExitUserError;
-    for (translator::ParsedRegion& region : parsed.regions) {
-      for (const ir::Violation& violation : translator::verify_region(region.region)) complain(region.line_of(violation.inst), violation.rule);
+    std::vector<std::vector<translator::Region>> trees;
+    for (size_t first = 0, next = 0; first < parsed.regions.size(); first = next) {
+      std::vector<translator::Region>& tree = trees.emplace_back();
+      for (next = first; next == first || (next < parsed.regions.size() && parsed.regions[next].is_path); ++next) tree.push_back(parsed.regions[next].region);
+      for (const auto& [path, violation] : translator::verify_tree(tree)) complain(parsed.regions[first + path].line_of(violation.inst), violation.rule);
     }
     if (problems_ != 0) return kExitUserError;
-    for (translator::ParsedRegion& region : parsed.regions) rewrite(region.region);
+    for (std::vector<translator::Region>& tree : trees) rewrite(tree);
     if (options_.statistics) show_statistics();
     return 0;
   }
@@ -99,32 +103,49 @@ class Session {
     ++problems_;
   }
 
-  void rewrite(translator::Region& region) {
+  void rewrite(std::vector<translator::Region>& tree) {
     if (options_.verify) return;
-    for (const Pass pass : chosen_) {
-      const translator::PassStats stats = translator::run_pass(pass, region, machine_.core);
-      totals_[static_cast<unsigned>(pass)].changed += stats.changed;
-      totals_[static_cast<unsigned>(pass)].removed += stats.removed;
-      const char* const name = translator::info(pass).name;
-      if (print_ & translator::bit(pass)) fmt::print("; after {}\n{}", name, translator::region_text(region));
-      const std::vector<ir::Violation> violations = translator::verify_region(region);
-      if (violations.empty()) continue;
-      std::string message = fmt::format("pass {} breaks the region:\n", name);
-      for (const ir::Violation& violation : violations) message += fmt::format("operation {}: {}\n", violation.inst, violation.rule);
-      throw std::logic_error(message + translator::region_text(region));
+    if (tree.size() == 1 || !options_.passes.empty()) {
+      for (translator::Region& path : tree) {
+        for (const Pass pass : chosen_) note_pass(pass, translator::run_pass(pass, path, machine_.core), path);
+      }
+    } else {
+      translator::CompileOptions options;
+      options.passes = 0;
+      for (const Pass pass : chosen_) options.passes |= translator::bit(pass);
+      options.observer = this;
+      options.after_pass = [](void* self, Pass pass, const translator::PassStats& stats, const translator::Region& path) {
+        static_cast<Session*>(self)->note_pass(pass, stats, path);
+      };
+      translator::optimize_tree(tree, machine_.core, options);
     }
-    if (options_.schedule) show_schedule(region);
-    else fmt::print("{}", translator::region_text(region));
+    if (options_.schedule) show_schedule(tree);
+    else fmt::print("{}", translator::tree_text(tree));
+  }
+
+  void note_pass(Pass pass, const translator::PassStats& stats, const translator::Region& region) {
+    totals_[static_cast<unsigned>(pass)].changed += stats.changed;
+    totals_[static_cast<unsigned>(pass)].removed += stats.removed;
+    const char* const name = translator::info(pass).name;
+    if (print_ & translator::bit(pass)) fmt::print("; after {}\n{}", name, translator::region_text(region));
+    const std::vector<ir::Violation> violations = translator::verify_region(region);
+    if (violations.empty()) return;
+    std::string message = fmt::format("pass {} breaks the region:\n", name);
+    for (const ir::Violation& violation : violations) message += fmt::format("operation {}: {}\n", violation.inst, violation.rule);
+    throw std::logic_error(message + translator::region_text(region));
   }
 
   /// The molecules that the rest of the back end makes of the region, by cycle if nothing misses; then its exit stubs.
-  void show_schedule(translator::Region& region) {
+  void show_schedule(std::vector<translator::Region>& tree) {
     translator::CompileOptions compile;
     compile.passes = (disabled_ & translator::bit(Pass::Reorder)) != 0 ? 0 : translator::bit(Pass::Reorder);
     compile.verify = true;
     translator::CompiledRegion compiled;
-    translator::compile(region, machine_.core, compile, compiled);
+    translator::compile(tree, machine_.core, compile, compiled);
     for (uint32_t m = 0; m < compiled.molecules.size(); ++m) {
+      for (size_t path = 1; path < compiled.paths.size(); ++path) {
+        if (m == compiled.paths[path] && m != compiled.path_end(path)) fmt::print("; path {}\n", path);
+      }
       if (m == compiled.main_molecules) fmt::print("; exits\n");
       isa::Molecule molecule;
       molecule.count = compiled.molecules[m].count;

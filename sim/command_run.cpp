@@ -11,6 +11,7 @@
 
 #include "sim/commands.h"
 #include "sim/error.h"
+#include "sim/observe/firmware_profile.h"
 #include "sim/observe/pipeline.h"
 #include "sim/observe/timeline.h"
 #include "sim/report.h"
@@ -25,7 +26,7 @@ namespace fs = std::filesystem;
 struct Options {
   RunOptions common;
   std::vector<std::string> statistics;
-  std::string outdir, timeline, pipeline, window, translations;
+  std::string outdir, timeline, pipeline, profile, window, translations;
   uint64_t max_instructions = UINT64_MAX, max_cycles = UINT64_MAX;
 };
 
@@ -54,6 +55,7 @@ int run(const Options& options, const GuestCommand& guest) {
   std::vector<std::unique_ptr<RunObserver>> observers;
   if (!options.timeline.empty()) observers.push_back(std::make_unique<Timeline>(options.timeline, window));
   if (!options.pipeline.empty()) observers.push_back(std::make_unique<Pipeline>(options.pipeline, window));
+  if (!options.profile.empty()) observers.push_back(std::make_unique<FirmwareProfile>(options.profile));
   for (const auto& observer : observers) request.observers.push_back(observer.get());
   const RunResult result = run_program(request);
   if (!options.outdir.empty()) {
@@ -79,6 +81,7 @@ Command add_run_command(CLI::App& app, const GuestCommand& guest) {
   command->add_option("--timeline", options->timeline, "write the course of the run to FILE, for ui.perfetto.dev; 1 us is one cycle")->type_name("FILE.json");
   command->add_option("--pipeline", options->pipeline, "write every atom's way through the pipeline to FILE, for Konata; choose a --window")
       ->type_name("FILE.kanata");
+  command->add_option("--profile", options->profile, "write the firmware's cycles by mode, function and cause to FILE")->type_name("FILE.csv");
   command->add_option("--window", options->window, "what --timeline and --pipeline show: cycles=A:B or instructions=A:B")->type_name("WINDOW");
   command->add_option("--translations", options->translations, "write every translation, as it is installed, to FILE: gear, guest address, x86 instructions, host address, code")
       ->type_name("FILE");

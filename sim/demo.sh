@@ -35,7 +35,8 @@ cat <<'END'
 
 What to try next:
   ./chrysalis run --machine denver --stats stats.json -- build/guests/bin/busybox wc README.md
-  ./chrysalis run --fidelity functional --set firmware.interpreter=indirect-threaded -- build/guests/bin/busybox date
+  ./chrysalis run --set firmware.max_gear=0 -- build/guests/bin/busybox date             # interpreted only
+  ./chrysalis explain -- build/guests/bin/busybox sha256sum README.md                    # the hottest translations
   ./chrysalis machine show crusoe
   ./chrysalis bench
   ./chrysalis run --help

@@ -6,6 +6,7 @@
 
 #include "firmware/image/builder.h"
 #include "firmware/image/error.h"
+#include "firmware/region_shape.h"
 #include "sim/engine_core.h"
 #include "sim/error.h"
 #include "translator/passes/passes.h"
@@ -46,7 +47,8 @@ void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, const isa::Mac
   mailbox.gears.switches = on(settings.chaining, fw::kSwitchChaining) |
                            on(settings.eviction_stress, fw::kSwitchEvictionStress) | on(settings.pass_stores, fw::kSwitchPassStores) |
                            on(settings.adaptation, fw::kSwitchAdaptation) | on(settings.follow_calls, fw::kSwitchFollowCalls) |
-                           on(settings.region == "block", fw::kSwitchBlocks) | on(settings.reorder, fw::kSwitchReorder) |
+                           on(settings.region == "block", fw::kSwitchBlocks) | (settings.region == "tree" ? fw::kSwitchTrees : 0u) |
+                           on(settings.reorder, fw::kSwitchReorder) |
                            on(!settings.smc_fine_grain, fw::kSwitchWholePages) |
                            on(!settings.smc_page, fw::kSwitchUnprotected) |
                            on(settings.smc_revalidate, fw::kSwitchRevalidate) | on(settings.smc_self_check, fw::kSwitchSelfCheck) |

@@ -13,7 +13,7 @@ namespace chrysalis::sim {
 
 struct Settings {
   std::string interpreter = "direct-threaded";
-  uint64_t max_gear = 0;
+  uint64_t max_gear = 3;
   uint64_t gear1_threshold = 16, gear2_threshold = 400, gear3_threshold = 20;
   uint64_t first_gear = 1, sample_period = 10'000;
   uint64_t region_instructions = 200, unroll_instructions = 48;

@@ -132,10 +132,10 @@ std::vector<std::string> violations(const Trace& trace, std::span<const int> ord
   return out;
 }
 
-std::vector<int> checkpoints_of(const CompiledRegion& compiled) {
+std::vector<int> checkpoints_of(const CompiledRegion& compiled, size_t path, int first) {
   // By guest instruction: the last molecule with an atom of its.
   std::vector<uint32_t> last;
-  for (uint32_t m = 0; m < compiled.main_molecules; ++m) {
+  for (uint32_t m = compiled.paths[path]; m < compiled.path_end(path); ++m) {
     const CompiledRegion::Molecule& molecule = compiled.molecules[m];
     for (uint32_t a = molecule.first; a < molecule.first + molecule.count; ++a) {
       if (compiled.guest[a] >= last.size()) last.resize(compiled.guest[a] + size_t{1}, 0);
@@ -143,8 +143,8 @@ std::vector<int> checkpoints_of(const CompiledRegion& compiled) {
     }
   }
   std::vector<int> out;
-  int complete = -1;
-  for (uint32_t m = 0; m < compiled.main_molecules; ++m) {
+  int complete = first - 1;
+  for (uint32_t m = compiled.paths[path]; m < compiled.path_end(path); ++m) {
     while (static_cast<size_t>(complete + 1) < last.size() && last[static_cast<size_t>(complete + 1)] <= m) ++complete;
     out.push_back(complete);
   }

@@ -70,9 +70,10 @@ Checkpoints find_checkpoints(const Trace& trace, std::span<const int> order);
 /// trap, but below an exit with compensation.
 std::vector<std::string> violations(const Trace& trace, std::span<const int> order);
 
-/// By molecule of the main path: the last guest instruction such that its atoms and those of all before it lie in earlier
-/// molecules; -1: none. Moves that serve exits and commits belong to the instruction of theirs.
-std::vector<int> checkpoints_of(const CompiledRegion& compiled);
+/// By molecule of a path (of a region that is no tree, the only one): the last guest instruction such that its atoms and those of all
+/// before it on the path, whose first one is `first`, lie in earlier molecules; first - 1: none. Moves that serve exits and commits belong
+/// to the instruction of theirs.
+std::vector<int> checkpoints_of(const CompiledRegion& compiled, size_t path = 0, int first = 0);
 
 /// What `chrysalis explain` and the golden tests show: RMAP after each instruction, order with checkpoints, extended live ranges,
 /// compensation.

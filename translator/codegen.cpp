@@ -1,8 +1,11 @@
 #include "translator/codegen.h"
 
+#include <algorithm>
+
 #include "translator/assert.h"
 #include "translator/atom_families.h"
 #include "translator/codegen_fp.h"
+#include "translator/order.h"
 
 namespace chrysalis::translator {
 namespace {
@@ -52,6 +55,9 @@ class Generator {
   void run() {
     out_.ops.clear();
     out_.kept_entries = 0;
+    out_.last_point = -1;
+    out_.last_map.clear();
+    out_.homecomings.clear();
     kept_until_.clear();
     out_.virtuals.assign(region_.code.next_value, {});
     defs_.assign(region_.code.next_value, nullptr);
@@ -74,6 +80,11 @@ class Generator {
       if (inst.op == ir::Op::Keep) note_keep(inst);
     }
     find_needed();
+    waiting_.clear();
+    in_last_map_.assign(region_.code.next_value, false);
+    if (!region_.maps.empty()) {
+      for (const Binding& binding : region_.map(region_.maps.size() - 1)) in_last_map_[binding.value] = true;
+    }
     int32_t point = 0;
     for (const ir::Inst& inst : insts_) {
       at_ = &inst;
@@ -81,7 +92,10 @@ class Generator {
       const bool wanted = !ir::is_pure(inst) || (inst.value != kNoValue && needed_[inst.value]) ||
                           (inst.flags != kNoValue && needed_[inst.flags]);
       guest_ = inst.guest;
-      if (wanted) select(inst);
+      if (point_ >= 0 && point_ + 1 == static_cast<int32_t>(region_.maps.size())) deliver_last_map();
+      if (!wanted) continue;
+      if (can_wait(inst)) waiting_.push_back(&inst);
+      else select(inst);
     }
   }
 
@@ -412,7 +426,7 @@ class Generator {
     const isa::AtomInfo& row = isa::info(op.op);
     if (row.has(isa::kGuest)) {
       // A load whose speculation failed stays behind the exits before it, too.
-      const bool in_order = guest_ < region_.in_order.size() && region_.in_order[guest_] != 0;
+      const bool in_order = guest_ < region_.in_order.size() && (region_.in_order[guest_] & kWithAll) != 0;
       op.hoist_limit = region_.faults_roll_back && !row.has(isa::kStore) && !in_order ? -1 : kNeverHoist;
       return;
     }
@@ -498,6 +512,128 @@ class Generator {
     return inst.width == 8 ? 0 : inst.width == 16 ? 1 : inst.width == 32 ? 2 : 3;
   }
 
+  // -- the last exit's registers -------------------------------------------------------------------------
+
+  /// Something to be made for the last exit: an operation that nobody else needs, a constant, or a copy.
+  struct Maker {
+    const ir::Inst* inst;  ///< null: a constant or a copy of `value`
+    ValueId value;
+    uint8_t reg;
+    ValueId displaced[2];  ///< entry values of the registers that it is for
+    bool reads(ValueId other) const {
+      if (other == kNoValue) return false;
+      return inst == nullptr ? value == other : std::find(std::begin(inst->src), std::end(inst->src), other) != std::end(inst->src);
+    }
+  };
+
+  bool only_for_last_map(ValueId value) const { return needed_[value] == 1 && in_last_map_[value]; }
+
+  /// Whether the operation can wait for the last exit: nobody else needs what it makes, and it takes a cycle.
+  bool can_wait(const ir::Inst& inst) const {
+    if (!ir::is_pure(inst) || inst.op == ir::Op::Const) return false;
+    const auto fits_in = [this](ValueId value) { return value == kNoValue || needed_[value] == 0 || only_for_last_map(value); };
+    if (!fits_in(inst.value) || !fits_in(inst.flags)) return false;
+    switch (inst.op) {
+      case ir::Op::Add:
+      case ir::Op::Sub:
+      case ir::Op::And:
+      case ir::Op::Or:
+      case ir::Op::Xor:
+      case ir::Op::Lea:
+      case ir::Op::Zext: return true;
+      default: return false;
+    }
+  }
+
+  /// What has to be done for the last exit's map is part of the main path: it is scheduled like everything else.
+  void deliver_last_map() {
+    out_.last_point = point_;
+    delivered_.assign(region_.code.next_value, false);
+    makers_.clear();
+    const std::span<const Binding> map = region_.map(static_cast<size_t>(point_));
+    // Entry values stay where they are.
+    for (const Binding& binding : map) {
+      const Binding* const there = at_entry(binding.reg);
+      if (there != nullptr && there->value == binding.value) delivered_[binding.value] = true;
+    }
+    for (const Binding& binding : map) {
+      const ValueId value = binding.value;
+      const Binding* const there = at_entry(binding.reg);
+      const ValueId displaced = there == nullptr ? kNoValue : there->value;
+      out_.last_map.push_back({value, binding.reg});
+      if (displaced == value) continue;
+      const auto waits = std::find_if(waiting_.begin(), waiting_.end(), [value](const ir::Inst* inst) { return inst->value == value || inst->flags == value; });
+      const bool has_register = is_const(value) ? materialized_[value] : at_entry(value) == nullptr;
+      if (waits != waiting_.end()) {
+        const auto same = std::find_if(makers_.begin(), makers_.end(), [waits](const Maker& maker) { return maker.inst == *waits; });
+        if (same == makers_.end()) makers_.push_back({*waits, value, binding.reg, {displaced, kNoValue}});
+        else same->displaced[1] = displaced;
+      } else if (delivered_[value] || !has_register) {
+        makers_.push_back({nullptr, value, binding.reg, {displaced, kNoValue}});
+      }
+      delivered_[value] = true;
+    }
+    // Whoever reads what another displaces comes first.
+    while (!makers_.empty()) {
+      auto next = std::find_if(makers_.begin(), makers_.end(), [this](const Maker& maker) {
+        return std::none_of(makers_.begin(), makers_.end(), [&maker](const Maker& other) {
+          return &other != &maker && (other.reads(maker.displaced[0]) || other.reads(maker.displaced[1]));
+        });
+      });
+      if (next == makers_.end()) next = makers_.begin();
+      const Maker maker = *next;
+      makers_.erase(next);
+      make(maker);
+    }
+  }
+
+  void make(const Maker& maker) {
+    if (maker.inst != nullptr) {
+      const ir::Inst* const exit = at_;
+      at_ = maker.inst;
+      guest_ = maker.inst->guest;
+      select(*maker.inst);
+      at_ = exit;
+      guest_ = exit->guest;
+    } else {
+      const Reg made = make_anew(maker.value);
+      for (Delivery& delivery : out_.last_map) {
+        if (delivery.reg == maker.reg) delivery.index = static_cast<uint16_t>(made - kFirstVirtual);
+      }
+    }
+    for (const ValueId displaced : maker.displaced) {
+      if (displaced != kNoValue) out_.homecomings.push_back({displaced, static_cast<uint16_t>(out_.ops.size() - 1)});
+    }
+  }
+
+  const Binding* at_entry(uint8_t reg) const {
+    for (const Binding& binding : region_.entry) {
+      if (binding.reg == reg) return &binding;
+    }
+    return nullptr;
+  }
+  const Binding* at_entry(ValueId value) const {
+    for (const Binding& binding : region_.entry) {
+      if (binding.value == value) return &binding;
+    }
+    return nullptr;
+  }
+
+  /// A constant, or a copy, in a register of its own.
+  Reg make_anew(ValueId value) {
+    const Reg to = out_.new_virtual(out_.virtuals[value].flags_class);
+    if (is_const(value)) {
+      load_constant(to, constant(value));
+    } else {
+      MachOp copy;
+      copy.op = isa::Op::Mov;
+      copy.d = to;
+      copy.a = virtual_register(value);
+      emit(copy);
+    }
+    return to;
+  }
+
   // -- control -------------------------------------------------------------------------------------------
 
   MachOp& emit_exit(MachOp op) {
@@ -567,10 +703,21 @@ class Generator {
     emit(op);
   }
 
+  /// The guest's own push of the return address has it in a register as well.
+  Reg return_address(uint32_t address) {
+    for (size_t i = insts_.size(); i-- > 0;) {
+      const ir::Inst& inst = insts_[i];
+      if (inst.op == ir::Op::Store && is_const(inst.src[1]) && materialized_[inst.src[1]] && constant(inst.src[1]) == static_cast<int32_t>(address))
+        return virtual_register(inst.src[1]);
+    }
+    const Reg to = out_.new_virtual();
+    load_constant(to, static_cast<int32_t>(address));
+    return to;
+  }
+
   /// Where a call returns to: its return address is pushed with the host's idea of it.
   void push_return(uint32_t address) {
-    const Reg guest = out_.new_virtual();
-    load_constant(guest, static_cast<int32_t>(address));
+    const Reg guest = return_address(address);
     MachOp op;
     op.op = isa::Op::ReturnPush;
     op.a = guest;
@@ -623,7 +770,12 @@ class Generator {
       case ir::Op::Exit: return select_guest_exit(inst);
       case ir::Op::Trap: aim(op, Target::GuestTrap, inst.aux); break;
       case ir::Op::Branch: op = conditional(inst); aim(op, Target::Label, inst.imm); break;
-      case ir::Op::ExitIf: op = conditional(inst); aim(op, Target::GuestExit, inst.imm); break;
+      case ir::Op::ExitIf: {
+        const uint16_t path = region_.maps[static_cast<size_t>(point_)].path;
+        op = conditional(inst);
+        aim(op, path != 0 ? Target::Path : Target::GuestExit, path != 0 ? path : inst.imm);
+        break;
+      }
       case ir::Op::TrapIf: op = conditional(inst); aim(op, Target::GuestTrap, inst.aux); break;
       case ir::Op::ExitIndIf: op = conditional(inst); aim(op, Target::GuestIndirect, 0); break;
       case ir::Op::ExitInd: return select_indirect_exit(inst);
@@ -774,6 +926,10 @@ class Generator {
   MachineCode& out_;
   std::vector<const ir::Inst*> defs_;
   std::vector<uint32_t> needed_;       // uses left after fusion
+  std::vector<const ir::Inst*> waiting_;  // for the last exit
+  std::vector<bool> in_last_map_;
+  std::vector<Maker> makers_;
+  std::vector<bool> delivered_;        // values that the last exit's map has found a register for
   std::vector<bool> materialized_;     // constants that have their register
   std::vector<int32_t> first_access_;  // by base: the operation that first reads or writes near it
   std::vector<Address> addresses_;

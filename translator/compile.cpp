@@ -7,6 +7,7 @@
 #include "translator/codegen.h"
 #include "translator/regalloc.h"
 #include "translator/schedule.h"
+#include "translator/tree.h"
 #include "translator/verify_region.h"
 
 namespace chrysalis::translator {
@@ -61,10 +62,10 @@ void append(std::span<const MachOp> ops, const Schedule& plan, CompiledRegion& o
   }
 }
 
-/// A side exit's stub: its moves, then the branch that the exit itself would have taken, after the commit of exits to guest
+/// Appends a side exit's stub: its moves, then the branch that the exit itself would have taken, after the commit of exits to guest
 /// addresses.
 void complete_stub(const Region& region, const MachOp& exit, std::span<const MachOp> moves, std::vector<MachOp>& out) {
-  out.assign(moves.begin(), moves.end());
+  out.insert(out.end(), moves.begin(), moves.end());
   if (exit.target_kind == Target::GuestExit || exit.target_kind == Target::GuestIndirect) {
     MachOp commit;
     commit.op = exit.target_kind == Target::GuestExit ? isa::Op::Commit : isa::Op::CommitPc;
@@ -131,6 +132,11 @@ void virtual_reads(const Region& region, const MachineCode& code, PointReads& re
   reads.clear();
   for (size_t point = 0; point < region.maps.size(); ++point) {
     const uint32_t first = static_cast<uint32_t>(reads.regs.size());
+    if (static_cast<int32_t>(point) == code.last_point) {
+      for (const Delivery& delivery : code.last_map) reads.regs.push_back(virtual_register(delivery.index));
+      reads.points.push_back({first, static_cast<uint32_t>(code.last_map.size())});
+      continue;
+    }
     for (const Binding& binding : region.map(point)) {
       if (!code.virtuals[binding.value].is_const) reads.regs.push_back(virtual_register(binding.value));
     }
@@ -144,6 +150,7 @@ ScheduleOptions preschedule_options(const Region& region, const MachineCode& cod
   out.faults_roll_back = region.faults_roll_back;
   out.stack = region.stack;
   out.clock = options.clock;
+  out.homecomings = code.homecomings;
   // What there is, less what the scheduler does not foresee.
   constexpr uint64_t kFlags = 0xfe00;
   const unsigned general = population(region.allocatable & ~kFlags), flags = population(region.allocatable & kFlags);
@@ -173,22 +180,18 @@ void optimize(Region& region, const isa::MachineDescription& machine, const Comp
   }
 }
 
-CompileStats Compiler::compile(Region& region, const CompileOptions& options, CompiledRegion& out) {
-  out.clear();
-  CompileStats stats;
-  stats.operations = static_cast<uint32_t>(region.code.insts.size());
-  optimize(region, machine_, options);
-
+/// The main path of a region or of a path of a tree: appends its molecules, and keeps the code of its exit stubs.
+void Compiler::compile_path(Region& path, const CompileOptions& options, CompiledRegion& out, CompileStats& stats) {
   begin_stage(options.clock, Stage::Select);
-  generate(region, machine_, code_);
+  generate(path, machine_, code_);
 
   ScheduleOptions plan_options;
   const bool reordered = options.runs(Pass::Reorder);
   if (reordered) {
-    plan_options = preschedule_options(region, code_, machine_, options);
-    virtual_reads(region, code_, reads_);
+    plan_options = preschedule_options(path, code_, machine_, options);
+    virtual_reads(path, code_, reads_);
     scheduler_.run(code_.ops, code_.virtuals, reads_, plan_options, plan_);
-    stats.passing_loads = plan_.passing_loads;
+    stats.passing_loads += plan_.passing_loads;
     ordered_.clear();
     for (const uint16_t at : plan_.sequence) {
       ordered_.push_back(code_.ops[at]);
@@ -199,14 +202,15 @@ CompileStats Compiler::compile(Region& region, const CompileOptions& options, Co
   }
 
   begin_stage(options.clock, Stage::Registers);
-  const AllocationStats allocation = allocator_.run(region, machine_, code_, stubs_, reads_);
-  stats.spilled = allocation.spilled;
-  stats.moves = allocation.moves;
-  stats.stub_moves = allocation.stub_moves;
+  const AllocationStats allocation = allocator_.run(path, machine_, code_, stubs_, reads_);
+  stats.spilled += allocation.spilled;
+  stats.moves += allocation.moves;
+  stats.stub_moves += allocation.stub_moves;
 
-  plan_options.faults_roll_back = region.faults_roll_back;
-  plan_options.stack = region.stack;
+  plan_options.faults_roll_back = path.faults_roll_back;
+  plan_options.stack = path.stack;
   plan_options.clock = options.clock;
+  plan_options.homecomings = {};  // registers have decided
   plan_options.pressure_limit = plan_options.alias_entries = 0;  // what passes what is decided
   // Registers suit the first schedule: where there were enough, its molecules can stand.
   if (reordered && !options.reschedule && allocation.spilled == 0) {
@@ -216,30 +220,50 @@ CompileStats Compiler::compile(Region& region, const CompileOptions& options, Co
     scheduler_.run(code_.ops, {}, reads_, plan_options, plan_);
     scheduler_.compact(plan_);
   }
-  stats.cycles = plan_.cycles;
+  if (out.molecules.empty()) stats.cycles = plan_.cycles;
 
   begin_stage(options.clock, Stage::Stubs);
-  out.atoms.reserve(2 * code_.ops.size());
-  out.guest.reserve(2 * code_.ops.size());
   // A main path's branch names its stub by number until the stubs have their places.
-  std::vector<MachOp>& ops = ordered_;
   const auto exit_of = [this](const ExitStub& stub) -> MachOp& { return code_.ops[stub.op]; };
-  for (size_t i = 0; i < stubs_.list.size(); ++i) exit_of(stubs_.list[i]).stub = static_cast<int32_t>(i);
+  for (const ExitStub& stub : stubs_.list) {
+    complete_stub(path, exit_of(stub), stubs_.moves(stub), stub_code_);
+    exit_of(stub).stub = static_cast<int32_t>(stub_ends_.size());
+    stub_ends_.push_back(static_cast<uint32_t>(stub_code_.size()));
+  }
   append(code_.ops, plan_, out);
+}
+
+CompileStats Compiler::compile(std::span<Region> tree, const CompileOptions& options, CompiledRegion& out) {
+  out.clear();
+  stub_code_.clear();
+  stub_ends_.clear();
+  CompileStats stats;
+  for (const Region& path : tree) stats.operations += static_cast<uint32_t>(path.code.insts.size());
+  optimize_tree(tree, machine_, options);
+  for (Region& path : tree) {
+    out.paths.push_back(static_cast<uint32_t>(out.molecules.size()));
+    if (path.code.insts.empty()) continue;
+    compile_path(path, options, out, stats);
+    place_entries(tree, path);
+  }
   out.main_molecules = static_cast<uint32_t>(out.molecules.size());
+
   const size_t main_fixups = out.fixups.size();
   stub_places_.clear();
-  for (const ExitStub& stub : stubs_.list) {
+  uint32_t begin = 0;
+  for (const uint32_t end : stub_ends_) {
     stub_places_.push_back(static_cast<uint32_t>(out.molecules.size()));
-    complete_stub(region, exit_of(stub), stubs_.moves(stub), ops);
-    scheduler_.pack_in_order(ops, nullptr, plan_);
-    append(ops, plan_, out);
+    ordered_.assign(stub_code_.begin() + begin, stub_code_.begin() + end);
+    scheduler_.pack_in_order(ordered_, nullptr, plan_);
+    append(ordered_, plan_, out);
+    begin = end;
   }
-  for (size_t i = 0; i < main_fixups; ++i) {
+  for (size_t i = 0; i < out.fixups.size(); ++i) {
     CompiledRegion::Fixup& fixup = out.fixups[i];
-    if (fixup.kind == Target::Local) fixup.target = stub_places_[static_cast<size_t>(fixup.target)];
+    if (fixup.kind == Target::Local && i < main_fixups) fixup.target = stub_places_[static_cast<size_t>(fixup.target)];
+    if (fixup.kind == Target::Path) fixup = {fixup.molecule, fixup.atom, Target::Local, out.paths[static_cast<size_t>(fixup.target)]};
   }
-  add_link_stubs(scheduler_, options.first_exit, ops, plan_, out);
+  add_link_stubs(scheduler_, options.first_exit, ordered_, plan_, out);
   stats.atoms = static_cast<uint32_t>(out.atoms.size());
   stats.molecules = static_cast<uint32_t>(out.molecules.size());
   return stats;
@@ -247,6 +271,10 @@ CompileStats Compiler::compile(Region& region, const CompileOptions& options, Co
 
 CompileStats compile(Region& region, const isa::MachineDescription& machine, const CompileOptions& options, CompiledRegion& out) {
   return Compiler(machine).compile(region, options, out);
+}
+
+CompileStats compile(std::span<Region> tree, const isa::MachineDescription& machine, const CompileOptions& options, CompiledRegion& out) {
+  return Compiler(machine).compile(tree, options, out);
 }
 
 void compile_stub(std::vector<MachOp> ops, const isa::MachineDescription& machine, CompiledRegion& out) {

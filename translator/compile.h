@@ -29,7 +29,7 @@ struct CompiledRegion {
   };
   std::vector<isa::Atom> atoms;
   std::vector<uint16_t> guest;      ///< by atom: guest instruction that it belongs to
-  std::vector<Molecule> molecules;  ///< the region itself, then its exit stubs
+  std::vector<Molecule> molecules;  ///< the region itself, path by path if it is a tree, then its exit stubs
   /// A way out that can be led to another translation: the branch (or, of a call, the push of the return address) first goes to
   /// a link stub, which leaves to the monitor with the exit's number. Numbers count from CompileOptions::first_exit.
   struct Exit {
@@ -41,7 +41,11 @@ struct CompiledRegion {
   };
   std::vector<Fixup> fixups;        ///< in the order of the atoms
   std::vector<Exit> exits;
+  std::vector<uint32_t> paths;      ///< by path of the tree: where its molecules begin; none, if control never comes there
   uint32_t main_molecules = 0;      ///< how many of them are the region itself
+
+  /// Behind the last molecule of a path.
+  uint32_t path_end(size_t path) const { return path + 1 < paths.size() ? paths[path + 1] : main_molecules; }
 
   /// Which word of its molecule is to be patched to lead `exit` elsewhere: that of the branch, or the literal of the push. (The words of
   /// a molecule are its atoms, then the literals of those that have one.)
@@ -59,6 +63,7 @@ struct CompiledRegion {
     molecules.clear();
     fixups.clear();
     exits.clear();
+    paths.clear();
     main_molecules = 0;
   }
 };
@@ -66,7 +71,7 @@ struct CompiledRegion {
 struct CompileStats {
   uint32_t operations = 0;   ///< IR operations before the passes
   uint32_t atoms = 0, molecules = 0;
-  uint32_t cycles = 0;       ///< issue cycles of the main path if nothing misses
+  uint32_t cycles = 0;       ///< issue cycles of the main path (of a tree, the first) if nothing misses
   uint32_t spilled = 0, moves = 0, stub_moves = 0;
   uint32_t passing_loads = 0;  ///< that were moved above stores that may overlap, under the protection of the alias hardware
 };
@@ -101,9 +106,13 @@ class Compiler {
   /// In:     a region that satisfies verify_region(); the passes change it.
   /// Out:    molecules that the machine accepts.
   /// Errors: none; see generate(), RegisterAllocator.
-  CompileStats compile(Region& region, const CompileOptions& options, CompiledRegion& out);
+  CompileStats compile(Region& region, const CompileOptions& options, CompiledRegion& out) { return compile({&region, 1}, options, out); }
+  /// The same for the paths of a tree: see tree.h.
+  CompileStats compile(std::span<Region> tree, const CompileOptions& options, CompiledRegion& out);
 
  private:
+  void compile_path(Region& path, const CompileOptions& options, CompiledRegion& out, CompileStats& stats);
+
   const isa::MachineDescription& machine_;
   Scheduler scheduler_;
   RegisterAllocator allocator_;
@@ -112,12 +121,15 @@ class Compiler {
   Schedule plan_;
   ExitStubs stubs_;
   PointReads reads_;
+  std::vector<MachOp> stub_code_;     // of all paths
+  std::vector<uint32_t> stub_ends_;   // in stub_code_
   std::vector<uint32_t> stub_places_;
 };
 
 /// The same for a single region.
 CompileStats compile(Region& region, const isa::MachineDescription& machine, const CompileOptions& options,
                      CompiledRegion& out);
+CompileStats compile(std::span<Region> tree, const isa::MachineDescription& machine, const CompileOptions& options, CompiledRegion& out);
 
 // Parts of compile(), for those who study them.
 

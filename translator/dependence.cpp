@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "translator/assert.h"
+#include "translator/order.h"
 #include "translator/regalloc.h"
 
 namespace chrysalis::translator {
@@ -82,6 +83,7 @@ void DependenceGraph::build(std::span<const MachOp> ops, const PointReads& point
   }
   last_guest_ = last_barrier_ = kNone;
 
+  for (const Homecoming& home : options_.homecomings) track(kVirtualTrack + home.entry).homecoming = home.op;
   for (uint32_t at = 0; at < operations_; ++at) {
     add_registers(at);
     if (row(at).has(isa::kProtect | isa::kMasked)) add_alias_entries(at);
@@ -115,13 +117,14 @@ uint32_t DependenceGraph::new_node() {
 DependenceGraph::Track& DependenceGraph::track(uint32_t name) {
   if (name >= tracks_.size()) tracks_.resize(name + 64);
   Track& track = tracks_[name];
-  if (track.build != build_) track = {build_, 0, kNone, kNone};
+  if (track.build != build_) track = {build_, 0, kNone, kNone, 0};
   return track;
 }
 
 void DependenceGraph::read(uint32_t at, uint32_t name, bool at_end) {
   Track& state = track(name);
   if (state.writer == at) return;
+  if (at < state.homecoming) edge(at, state.homecoming, 0);
   if (state.writer != kNone) edge(state.writer, at, at_end ? 0 : latency_of(state.writer));
   // A virtual register is written anew only by who has just read it: nobody else waits for its readers.
   if (name >= kVirtualTrack) return;
@@ -134,6 +137,7 @@ void DependenceGraph::read(uint32_t at, uint32_t name, bool at_end) {
 void DependenceGraph::read_at_point(uint32_t at, uint32_t name) {
   Track& state = track(name);
   if (state.writer == at) return;
+  if (at < state.homecoming) edge(at, state.homecoming, 1);
   if (state.point == kNone && state.writer != kNone) edge(state.writer, at, 0);
   state.point = at;
 }
@@ -179,10 +183,10 @@ void DependenceGraph::add_alias_entries(uint32_t at) {
 
 // -- memory --------------------------------------------------------------------------------------------------------
 
-/// True if the access is neither passed nor passes.
-bool DependenceGraph::keeps_order(uint32_t at) const {
+/// Region::in_order of the access.
+uint8_t DependenceGraph::order_of(uint32_t at) const {
   const uint16_t guest = ops_[at].guest;
-  return guest < options_.in_order.size() && options_.in_order[guest] != 0;
+  return guest < options_.in_order.size() ? options_.in_order[guest] : uint8_t{0};
 }
 
 /// Where faults do not roll back, one abandons what comes after it, and only that. True if guest accesses need no other
@@ -221,7 +225,8 @@ void DependenceGraph::add_access(uint32_t at) {
 
 void DependenceGraph::order_load(uint32_t at, Space& space) {
   const MachOp& load = ops_[at];
-  const bool passes = options_.passing && can_protect(load) && !keeps_order(at);
+  const uint8_t order = order_of(at);
+  const bool passes = options_.passing && can_protect(load) && (order & kWithAll) == 0;
   Passable passable{static_cast<uint16_t>(at), 0, {0, 0}};
   Cover cover(options_.stack);
   const std::vector<Access>& stores = space.stores.latest;
@@ -229,7 +234,7 @@ void DependenceGraph::order_load(uint32_t at, Space& space) {
     const Access& store = stores[i];
     if (!may_overlap(ops_[store.op], load, options_.stack)) continue;
     // Through the same base they certainly meet.
-    if (passes && store.number != kNone && store.base != load.base) {
+    if (passes && store.number != kNone && store.base != load.base && (order & order_of(store.op)) == 0) {
       // The window spans fewer than 64 numbers, and the first one met is the highest.
       if ((passable.stores[0] | passable.stores[1]) == 0) passable.word = static_cast<uint16_t>(store.number / 64 == 0 ? 0 : store.number / 64 - 1);
       passable.stores[store.number / 64 - passable.word] |= uint64_t{1} << store.number % 64;
@@ -261,7 +266,7 @@ void DependenceGraph::order_store(uint32_t at, Space& space) {
   follow(space.stores, 1, true);
   follow(space.loads, 0, false);
   uint32_t number = kNone;
-  if (options_.passing && can_check(store) && !keeps_order(at)) {
+  if (options_.passing && can_check(store) && (order_of(at) & kWithAll) == 0) {
     number = static_cast<uint32_t>(store_of_.size());
     store_of_.push_back(static_cast<uint16_t>(at));
     number_of_[at] = static_cast<uint16_t>(number);

@@ -35,6 +35,7 @@ struct DependenceOptions {
   bool passing = false;              ///< loads may pass stores under the protection of the alias hardware
   ir::ValueId stack = ir::kNoValue;  ///< Region::stack
   std::span<const uint8_t> in_order; ///< Region::in_order
+  std::span<const Homecoming> homecomings;  ///< these wait for whoever needs the entry value
 };
 
 /// Who waits for whom. Nodes are the operations, by index, and behind them joints: nodes without an operation,
@@ -100,6 +101,7 @@ class DependenceGraph {
     uint32_t readers = 0;
     uint32_t writer = kNone;
     uint32_t point = kNone;  ///< the last one since `writer` whose map reads it
+    uint32_t homecoming = 0; ///< operation that waits for its readers; 0: none
   };
   struct Access {
     uint16_t op;
@@ -132,7 +134,7 @@ class DependenceGraph {
   void order_load(uint32_t at, Space& space);
   void order_store(uint32_t at, Space& space);
   void remember(Recent& recent, uint32_t at, uint32_t number, unsigned window, unsigned latency);
-  bool keeps_order(uint32_t at) const;
+  uint8_t order_of(uint32_t at) const;
   bool keeps_faults_in_order(uint32_t at);
 
   void add_barrier(uint32_t at);

@@ -31,21 +31,43 @@ bool repeats(const ir::Inst& inst) {
 
 }  // namespace
 
-void GuestRegionBuilder::begin(uint32_t eip) {
-  region_.clear();
-  region_.eip = eip;
-  region_.allocatable = allocatable_registers();
-  region_.faults_roll_back = true;
-  region_.precise = commits_.before_faults;
+void GuestRegionBuilder::begin(Region& region, uint32_t eip) {
+  open(region, eip);
+  count_ = completed_ = committed_ = stores_ = 0;
+  if (commits_.record_rmaps) region_->rmaps.assign(current_, current_ + kRegisters);
+}
+
+void GuestRegionBuilder::open(Region& region, uint32_t eip) {
+  region_ = &region;
+  pc_ = eip;
+  region_->clear();
+  region_->eip = eip;
+  region_->allocatable = allocatable_registers();
+  region_->faults_roll_back = true;
+  region_->precise = commits_.before_faults;
   for (unsigned i = 0; i < kRegisters; ++i) {
-    current_[i] = region_.code.new_value();
-    region_.entry.push_back({current_[i], host_register(i)});
+    current_[i] = region_->code.new_value();
+    region_->entry.push_back({current_[i], host_register(i)});
   }
   for (ValueId& other : others_) other = kNoValue;
-  count_ = committed_ = stores_ = 0;
-  if (commits_.record_rmaps) region_.rmaps.assign(current_, current_ + kRegisters);
   ended_ = false;
   skip_on_ = kNoValue;
+}
+
+GuestRegionBuilder::Fork GuestRegionBuilder::fork() const {
+  const ir::Inst& last = region_->code.insts.back();
+  const bool can = last.op == Op::ExitIf && !repeats(last);
+  return {can ? region_->maps.size() - 1 : kNoPoint, pc_, completed_, committed_, stores_};
+}
+
+void GuestRegionBuilder::begin_path(Region& region, uint16_t path, Region& parent, const Fork& fork) {
+  open(region, fork.eip);
+  parent.maps[fork.point].path = path;
+  completed_ = fork.completed;
+  committed_ = fork.committed;
+  stores_ = fork.stores;
+  region.committed = static_cast<uint16_t>(committed_);
+  region.skipped = static_cast<uint16_t>(count_ - completed_);
 }
 
 bool GuestRegionBuilder::accepts(const ir::Code& lifted, bool first) {
@@ -77,8 +99,8 @@ ValueId& GuestRegionBuilder::value_of(GuestReg reg) {
 }
 
 ir::Inst& GuestRegionBuilder::emit(const ir::Inst& inst) {
-  region_.code.insts.push_back(inst);
-  ir::Inst& emitted = region_.code.insts.back();
+  region_->code.insts.push_back(inst);
+  ir::Inst& emitted = region_->code.insts.back();
   emitted.guest = static_cast<uint16_t>(count_);
   return emitted;
 }
@@ -88,7 +110,7 @@ ValueId GuestRegionBuilder::emit_const(uint64_t value) {
   inst.op = Op::Const;
   inst.width = 64;
   inst.imm = static_cast<int64_t>(value);
-  inst.value = region_.code.new_value();
+  inst.value = region_->code.new_value();
   return emit(inst).value;
 }
 
@@ -101,7 +123,7 @@ ValueId GuestRegionBuilder::read_other(GuestReg reg) {
   load.width = 64;
   load.src[0] = emit_const(context_);
   load.imm = 8 * static_cast<int64_t>(reg);
-  load.value = region_.code.new_value();
+  load.value = region_->code.new_value();
   return known = emit(load).value;
 }
 
@@ -114,7 +136,7 @@ void GuestRegionBuilder::set(GuestReg reg, ValueId lifted) {
   cut.op = Op::Zext;
   cut.width = 32;
   cut.src[0] = held;
-  cut.value = region_.code.new_value();
+  cut.value = region_->code.new_value();
   held = emit(cut).value;
 }
 
@@ -124,9 +146,9 @@ void GuestRegionBuilder::add_map(unsigned completed, bool likely, ValueId target
   unsigned count = 0;
   for (unsigned i = 0; i < kRegisters; ++i) bindings[count++] = {current_[i], host_register(i)};
   if (target != kNoValue) bindings[count++] = {target, isa::kGuestEip};
-  region_.add_map(std::span<const Binding>(bindings, count));
-  region_.maps.back().completed = static_cast<uint16_t>(completed);
-  region_.maps.back().likely = likely;
+  region_->add_map(std::span<const Binding>(bindings, count));
+  region_->maps.back().completed = static_cast<uint16_t>(completed);
+  region_->maps.back().likely = likely;
 }
 
 /// A commit before the instruction at `eip`, if it needs one.
@@ -138,7 +160,7 @@ void GuestRegionBuilder::prepare(const ir::Code& lifted, uint32_t eip) {
     may_fault |= (ir::effects(inst) & ir::kMayFault) != 0;
   }
   const bool full = stores != 0 && stores_ + stores > commits_.most_stores;
-  if (count_ != committed_ && (full || (commits_.before_faults && may_fault))) commit(eip);
+  if (completed_ != committed_ && (full || (commits_.before_faults && may_fault))) commit(eip);
   stores_ += stores;
 }
 
@@ -146,17 +168,18 @@ void GuestRegionBuilder::commit(uint32_t eip) {
   ir::Inst inst;
   inst.op = Op::Intrinsic;
   inst.imm = static_cast<int64_t>(ir::IntrinsicId::Commit);
-  inst.src[0] = emit_const(count_ - committed_);
+  inst.src[0] = emit_const(completed_ - committed_);
   emit(inst);
-  add_map(count_, false);
-  region_.maps.back().eip = eip;
-  committed_ = count_;
+  add_map(completed_, false);
+  region_->maps.back().eip = pc_ = eip;
+  committed_ = completed_;
   stores_ = 0;
 }
 
 void GuestRegionBuilder::complete() {
   ++count_;
-  if (commits_.record_rmaps) region_.rmaps.insert(region_.rmaps.end(), current_, current_ + kRegisters);
+  ++completed_;
+  if (commits_.record_rmaps) region_->rmaps.insert(region_->rmaps.end(), current_, current_ + kRegisters);
 }
 
 /// Any operation but exits and accesses to guest registers.
@@ -164,16 +187,16 @@ void GuestRegionBuilder::copy(const ir::Inst& inst) {
   ir::Inst& out = emit(inst);
   for (ValueId& source : out.src) source = renamed(source);
   if (inst.value != kNoValue) {
-    names_[inst.value] = out.value = region_.code.new_value();
+    names_[inst.value] = out.value = region_->code.new_value();
     const bool is_signed = inst.op == Op::Sext || inst.op == Op::LoadS;
     wide_[inst.value] = inst.op == Op::Const ? static_cast<uint64_t>(inst.imm) >> 32 != 0 : inst.width == 64 || is_signed;
   }
-  if (inst.flags != kNoValue) names_[inst.flags] = out.flags = region_.code.new_value();
-  if (inst.op == Op::TrapIf) region_.add_map({});
+  if (inst.flags != kNoValue) names_[inst.flags] = out.flags = region_->code.new_value();
+  if (inst.op == Op::TrapIf) region_->add_map({});
 }
 
 void GuestRegionBuilder::append_exit(const ir::Inst& inst, uint32_t eip, uint32_t next_eip, Way way, uint32_t predicted) {
-  const unsigned completed = count_ + (repeats(inst) ? 0 : 1);
+  const unsigned completed = completed_ + (repeats(inst) ? 0 : 1);
   switch (inst.op) {
     case Op::Exit:
       if (way == Way::Taken) return;
@@ -194,7 +217,7 @@ void GuestRegionBuilder::append_exit(const ir::Inst& inst, uint32_t eip, uint32_
       differs.width = 64;
       differs.src[0] = target;
       differs.src[1] = emit_const(predicted);
-      differs.value = region_.code.new_value();
+      differs.value = region_->code.new_value();
       ir::Inst exit;
       exit.op = Op::ExitIndIf;
       exit.cond = ir::Cond::NonZero;
@@ -209,7 +232,8 @@ void GuestRegionBuilder::append_exit(const ir::Inst& inst, uint32_t eip, uint32_
       CHRYSALIS_ASSERT(inst.op == Op::ExitIf, inst.op);
       ir::Inst& exit = emit(inst);
       exit.src[0] = renamed(inst.src[0]);
-      if (way == Way::Taken && !repeats(inst)) {
+      // LOOPE leaves to what follows it in any case if the counter is spent.
+      if (way == Way::Taken && !repeats(inst) && static_cast<uint32_t>(inst.imm) != next_eip) {
         exit.cond = opposite(exit.cond);
         exit.imm = next_eip;
       }
@@ -237,7 +261,7 @@ void GuestRegionBuilder::append(const ir::Code& lifted, uint32_t eip, uint32_t n
       copy(inst);
     }
   }
-  region_.next_eip = next_eip;
+  region_->next_eip = next_eip;
   complete();
 }
 
@@ -272,7 +296,7 @@ void GuestRegionBuilder::end_skip() {
     choice.src[0] = skip_on_;
     choice.src[1] = skipped_first ? before_skip_[i] : current_[i];
     choice.src[2] = skipped_first ? current_[i] : before_skip_[i];
-    choice.value = region_.code.new_value();
+    choice.value = region_->code.new_value();
     current_[i] = emit(choice).value;
   }
   skip_on_ = kNoValue;
@@ -285,7 +309,7 @@ void GuestRegionBuilder::finish(uint32_t eip) {
   exit.imm = eip;
   // It belongs to the last instruction: what it completes is complete behind that one.
   emit(exit).guest = static_cast<uint16_t>(count_ == 0 ? 0 : count_ - 1);
-  add_map(count_, true);
+  add_map(completed_, true);
   ended_ = true;
 }
 

@@ -25,7 +25,7 @@ class GuestRegionBuilder {
 
   /// `context`: concealed address of the guest context, whose slots of 8 bytes have the order of ir::GuestReg.
   GuestRegionBuilder(Region& region, uint64_t context) : GuestRegionBuilder(region, context, Commits{}) {}
-  GuestRegionBuilder(Region& region, uint64_t context, const Commits& commits) : region_(region), context_(context), commits_(commits) {}
+  GuestRegionBuilder(Region& region, uint64_t context, const Commits& commits) : root_(region), region_(&region), context_(context), commits_(commits) {}
 
   /// How control goes on behind an instruction.
   enum class Way : uint8_t {
@@ -35,7 +35,20 @@ class GuestRegionBuilder {
     Ends,      ///< wherever it likes: the region ends
   };
 
-  void begin(uint32_t eip);
+  void begin(uint32_t eip) { begin(root_, eip); }
+  void begin(Region& region, uint32_t eip);
+
+  /// Where a path of a tree could begin: the state behind a side exit.
+  struct Fork {
+    size_t point;        ///< its map; kNoPoint: append() has made none, or one that no path can follow
+    uint32_t eip;        ///< of the checkpoint
+    unsigned completed, committed, stores;
+  };
+  static constexpr size_t kNoPoint = ~size_t{0};
+  /// Of the exit that append() has just made.
+  Fork fork() const;
+  /// Begins path `path` of the tree, in `region`: what is appended from now on is behind the exit `fork` of `parent`.
+  void begin_path(Region& region, uint16_t path, Region& parent, const Fork& fork);
 
   /// True if a region can hold the instruction: it neither calls a helper nor traps always nor changes more than registers, flags and memory. One that
   /// repeats must begin the region.
@@ -56,13 +69,16 @@ class GuestRegionBuilder {
   /// Ends the region with an exit to `eip`, unless its last instruction ended it.
   void finish(uint32_t eip);
 
-  /// Guest instructions appended.
+  /// Guest instructions appended, in all paths.
   unsigned size() const { return count_; }
+  /// Those from the entry to where control is now.
+  unsigned completed() const { return completed_; }
 
  private:
   static constexpr unsigned kRegisters = 9;  // EAX..EDI and the flags
   static constexpr unsigned kFlagsIndex = 8;
 
+  void open(Region& region, uint32_t eip);
   ir::ValueId& value_of(ir::GuestReg reg);
   void set(ir::GuestReg reg, ir::ValueId lifted);
   ir::ValueId read_other(ir::GuestReg reg);
@@ -76,15 +92,18 @@ class GuestRegionBuilder {
   void complete();
   void append_exit(const ir::Inst& inst, uint32_t eip, uint32_t next_eip, Way way, uint32_t predicted);
 
-  Region& region_;
+  Region& root_;
+  Region* region_;  ///< of the path under way
   const uint64_t context_;
   ir::ValueId current_[kRegisters] = {};
   ir::ValueId others_[static_cast<unsigned>(ir::GuestReg::kCount)] = {};
   std::vector<ir::ValueId> names_;  ///< of the lifted instruction's values, in the region
   std::vector<uint8_t> wide_;       ///< by the lifted instruction's values: bits above 31 may be set
   const Commits commits_;
-  unsigned count_ = 0;
+  unsigned count_ = 0;              ///< the next one's Inst::guest
+  unsigned completed_ = 0;
   unsigned committed_ = 0;          ///< instructions that the last commit completed
+  uint32_t pc_ = 0;                 ///< of that commit
   unsigned stores_ = 0;             ///< guest stores since
   bool ended_ = false;
   // If-conversion under way.

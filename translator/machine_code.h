@@ -24,6 +24,7 @@ enum class Target : uint8_t {
   None,
   Label,          ///< code label `target`; of the firmware, a block
   Local,          ///< molecule `target` of the same compiled region
+  Path,           ///< path `target` of the same tree
   GuestExit,      ///< guest address `target`, committed: another translation once chained, until then a link stub
   GuestReturn,    ///< where the call returns to that leaves here: guest address `target`, otherwise as GuestExit
   GuestIndirect,  ///< guest address in r8, committed: who looks for the translation
@@ -70,9 +71,24 @@ inline constexpr ir::ValueId kSpillSlots = 0xfffe;
 
 inline constexpr int32_t kNeverHoist = 0x7fffffff;
 
+/// A register that the last exit's map expects, and the virtual register that is to be there.
+struct Delivery {
+  uint16_t index;  ///< of the virtual register
+  uint8_t reg;
+};
+
+/// An operation that makes what the last exit expects in a register, best once nobody needs that register's entry value any more.
+struct Homecoming {
+  uint16_t entry;  ///< virtual register of the entry value
+  uint16_t op;     ///< index into MachineCode::ops, as generated
+};
+
 struct MachineCode {
   std::vector<MachOp> ops;               ///< in program order
   std::vector<VirtualRegister> virtuals;
+  int32_t last_point = -1;               ///< the last exit's map
+  std::vector<Delivery> last_map;        ///< takes its place: all its values have registers, each one of its own
+  std::vector<Homecoming> homecomings;   ///< constants and copies made for it
   unsigned kept_entries = 0;             ///< alias entries 0 to kept_entries - 1 serve ir::Op::Keep
 
   Reg new_virtual(bool flags_class = false) {

@@ -30,7 +30,7 @@ struct Interval {
 }  // namespace
 
 struct RegisterAllocator::State {
-  AllocationStats run(const Region& region, const isa::MachineDescription& machine, MachineCode& code, ExitStubs& stubs, PointReads& reads) {
+  AllocationStats run(Region& region, const isa::MachineDescription& machine, MachineCode& code, ExitStubs& stubs, PointReads& reads) {
     region_ = &region;
     machine_ = &machine;
     code_ = &code;
@@ -38,7 +38,9 @@ struct RegisterAllocator::State {
     intervals_.clear();
     intervals_.resize(code.virtuals.size());
     holder_.clear();
-    for (unsigned v = 0; v < region_->code.next_value; ++v) holder_.push_back(v);
+    for (unsigned v = 0; v < code.virtuals.size(); ++v) holder_.push_back(v);
+    last_map_.clear();
+    for (const Delivery& delivery : code.last_map) last_map_.push_back({static_cast<ir::ValueId>(delivery.index), delivery.reg});
     for (;;) {
       do find_intervals();
       while (move_entry_values());
@@ -59,6 +61,14 @@ struct RegisterAllocator::State {
   /// Where a map finds the value: its own virtual register, or the copy that took its place.
   unsigned holder(ir::ValueId value) const { return holder_[value]; }
   Interval& location(ir::ValueId value) { return intervals_[holder(value)]; }
+
+  std::span<const Binding> map_of(const MachOp& op) const {
+    return op.point == code_->last_point ? std::span<const Binding>(last_map_) : region_->map(static_cast<size_t>(op.point));
+  }
+  /// Whether the map delivers a constant. In the last one all values have registers.
+  bool is_constant(const MachOp& op, const Binding& binding) const {
+    return op.point != code_->last_point && code_->virtuals[binding.value].is_const;
+  }
 
   // -- lifetimes ---------------------------------------------------------------------------------------------
 
@@ -106,10 +116,10 @@ struct RegisterAllocator::State {
 
   void note_map(const MachOp& op, int at) {
     const OpRegs regs = registers_of(op);
-    for (const Binding& binding : region_->map(static_cast<size_t>(op.point))) {
+    for (const Binding& binding : map_of(op)) {
       Interval& interval = location(binding.value);
       const Reg reg = virtual_register(binding.value);
-      if (code_->virtuals[binding.value].is_const || interval.spilled) continue;
+      if (is_constant(op, binding) || interval.spilled) continue;
       const bool own_result = std::find(regs.writes, regs.writes + regs.write_count, reg) != regs.writes + regs.write_count;
       if (own_result) interval.fixed = binding.reg;  // a call's return address
       else interval.end = std::max(interval.end, is_inline(op) ? 2 * at : 2 * at + 1);
@@ -125,14 +135,14 @@ struct RegisterAllocator::State {
       if (!rollback && !isa::info(op.op).has(isa::kCommit)) continue;
       uint64_t filled = rollback ? (uint64_t{1} << isa::kShadowedInt) - 1 : 0;
       if (op.point >= 0) {
-        for (const Binding& binding : region_->map(static_cast<size_t>(op.point))) filled |= uint64_t{1} << binding.reg;
+        for (const Binding& binding : map_of(op)) filled |= uint64_t{1} << binding.reg;
       }
       for (unsigned v = 0; v < intervals_.size(); ++v) {
         Interval& interval = intervals_[v];
         if (interval.start >= 2 * at || interval.end <= 2 * at) continue;
         uint64_t mine = 0;
         if (op.point >= 0) {
-          for (const Binding& binding : region_->map(static_cast<size_t>(op.point))) {
+          for (const Binding& binding : map_of(op)) {
             if (holder(binding.value) == v) mine |= uint64_t{1} << binding.reg;
           }
         }
@@ -192,7 +202,7 @@ struct RegisterAllocator::State {
   }
 
   void wish_all(const MachOp& op) {
-    for (const Binding& binding : region_->map(static_cast<size_t>(op.point))) {
+    for (const Binding& binding : map_of(op)) {
       Wishes& list = wishes_[holder_[binding.value]];
       if (list.regs >> binding.reg & 1) continue;
       list.regs |= uint64_t{1} << binding.reg;
@@ -207,9 +217,12 @@ struct RegisterAllocator::State {
     for (const MachOp& op : code_->ops) {
       if (op.point >= 0 && region_->maps[static_cast<size_t>(op.point)].likely) wish_all(op);
     }
-    if (code_->ops.back().point >= 0) wish_all(code_->ops.back());
+    const auto is_last = [this](const MachOp& op) { return op.point == code_->last_point; };
     for (const MachOp& op : code_->ops) {
-      if (op.point >= 0 && &op != &code_->ops.back()) wish_all(op);
+      if (op.point >= 0 && is_last(op)) wish_all(op);
+    }
+    for (const MachOp& op : code_->ops) {
+      if (op.point >= 0 && !is_last(op)) wish_all(op);
       if (op.op == isa::Op::Mov && is_virtual(op.d) && is_virtual(op.a)) append(wishes_[op.d - kFirstVirtual], kNowhere, op.a);
     }
   }
@@ -451,17 +464,17 @@ struct RegisterAllocator::State {
     moves_.clear();
     late_bindings_.clear();
     const OpRegs regs = registers_of(exit);
-    for (const Binding& binding : region_->map(static_cast<size_t>(exit.point))) {
+    for (const Binding& binding : map_of(exit)) {
       const Reg reg = virtual_register(binding.value);
       if (std::find(regs.writes, regs.writes + regs.write_count, reg) != regs.writes + regs.write_count) continue;
       const Interval& at = location(binding.value);
-      if (code_->virtuals[binding.value].is_const || at.spilled) late_bindings_.push_back(binding);
+      if (is_constant(exit, binding) || at.spilled) late_bindings_.push_back(binding);
       else if (at.reg != binding.reg) moves_.push_back({at.reg, binding.reg});
     }
     const size_t first = out.size();
     sequence_moves(moves_, kMoveScratch, out);
     for (const Binding& binding : late_bindings_) {
-      if (!code_->virtuals[binding.value].is_const) {
+      if (!is_constant(exit, binding)) {
         access_slot(out, false, binding.reg, binding.reg, location(binding.value).slot, exit.id);
         continue;
       }
@@ -482,8 +495,8 @@ struct RegisterAllocator::State {
   void protect_target(MachOp& op, std::vector<MachOp>& out) {
     if (!isa::info(op.op).has(isa::kIndirect)) return;
     const Reg target = physical(op.a);
-    for (const Binding& binding : region_->map(static_cast<size_t>(op.point))) {
-      const bool stays = location(binding.value).reg == target && !code_->virtuals[binding.value].is_const;
+    for (const Binding& binding : map_of(op)) {
+      const bool stays = location(binding.value).reg == target && !is_constant(op, binding);
       if (binding.reg != target || stays) continue;
       MachOp copy;
       copy.op = isa::Op::Mov;
@@ -497,12 +510,34 @@ struct RegisterAllocator::State {
     }
   }
 
+  /// A path of a tree begins with its values where they are. What is in no register gets one that nothing else of the map has.
+  void place_path(const MachOp& op) {
+    const std::span<Binding> map = region_->map(static_cast<size_t>(op.point));
+    uint64_t taken = 0, moved = 0;  // registers; places in the map
+    for (size_t i = 0; i < map.size(); ++i) {
+      const Interval& at = location(map[i].value);
+      if (code_->virtuals[map[i].value].is_const || at.spilled) {
+        moved |= uint64_t{1} << i;
+        continue;
+      }
+      taken |= uint64_t{1} << at.reg;
+      map[i].reg = at.reg;
+    }
+    for (; moved != 0; moved &= moved - 1) {
+      Binding& binding = map[static_cast<size_t>(__builtin_ctzll(moved))];
+      const uint64_t usable = region_->allocatable & ~taken;
+      CHRYSALIS_ASSERT(usable != 0, binding.value);
+      binding.reg = static_cast<uint8_t>(__builtin_ctzll(usable));
+      taken |= uint64_t{1} << binding.reg;
+    }
+  }
+
   void note_reads(const MachOp& op, PointReads& reads) {
     PointReads::Range& range = reads.points[static_cast<size_t>(op.point)];
     range.first = static_cast<uint32_t>(reads.regs.size());
-    for (const Binding& binding : region_->map(static_cast<size_t>(op.point))) {
+    for (const Binding& binding : map_of(op)) {
       if (is_inline(op)) reads.regs.push_back(binding.reg);
-      else if (!code_->virtuals[binding.value].is_const && !location(binding.value).spilled) {
+      else if (!is_constant(op, binding) && !location(binding.value).spilled) {
         reads.regs.push_back(location(binding.value).reg);
       }
     }
@@ -518,6 +553,7 @@ struct RegisterAllocator::State {
     reads.regs.clear();
     reads.points.assign(region_->maps.size(), {});
     for (MachOp op : code_->ops) {
+      if (op.target_kind == Target::Path) place_path(op);
       if (op.point >= 0) note_reads(op, reads);
       if (op.point >= 0 && is_inline(op)) {
         protect_target(op, out);
@@ -545,12 +581,13 @@ struct RegisterAllocator::State {
     std::swap(code_->ops, out);
   }
 
-  const Region* region_ = nullptr;
+  Region* region_ = nullptr;
   const isa::MachineDescription* machine_ = nullptr;
   MachineCode* code_ = nullptr;
   AllocationStats stats_;
   std::vector<Interval> intervals_;
   std::vector<unsigned> holder_;  // by value: the virtual register that maps read
+  std::vector<Binding> last_map_; // MachineCode::last_map
   std::vector<MachOp> finished_;
   std::vector<Move> moves_;         // of the map at hand
   std::vector<Binding> late_bindings_;
@@ -572,7 +609,7 @@ struct RegisterAllocator::State {
 RegisterAllocator::RegisterAllocator() : state_(new State) {}
 RegisterAllocator::~RegisterAllocator() { delete state_; }
 
-AllocationStats RegisterAllocator::run(const Region& region, const isa::MachineDescription& machine, MachineCode& code, ExitStubs& stubs,
+AllocationStats RegisterAllocator::run(Region& region, const isa::MachineDescription& machine, MachineCode& code, ExitStubs& stubs,
                                        PointReads& reads) {
   return state_->run(region, machine, code, stubs, reads);
 }

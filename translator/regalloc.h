@@ -51,9 +51,10 @@ class RegisterAllocator {
   ///         commits need before them; `stubs` for the side exits whose values are elsewhere; `reads`: the
   ///         registers that each point, or its stub, reads.
   /// Keeps:  entry values stay in their entry registers; flags results are in r9..r15; what a map expects
-  ///         (constants included) is in place when the exit's target is reached.
+  ///         (constants included) is in place when the exit's target is reached. The map of an exit to a path of a tree gets the registers
+  ///         where the values are.
   /// Errors: none. Running out of registers spills; running out of spill slots is a bug.
-  AllocationStats run(const Region& region, const isa::MachineDescription& machine, MachineCode& code, ExitStubs& stubs,
+  AllocationStats run(Region& region, const isa::MachineDescription& machine, MachineCode& code, ExitStubs& stubs,
                       PointReads& reads);
 
  private:

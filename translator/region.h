@@ -29,6 +29,11 @@ struct Binding {
 /// Commit (whose checkpoint a rollback returns to). The n-th point of the code, in order, has the map
 /// maps[n]. Passes keep the points in order; one that deletes a point deletes its map as well.
 ///
+/// A tree is several regions compiled as one, its paths. The first is entered from outside; each other one goes on where a side exit of an
+/// earlier one leaves, whose Map::path is its place among them. Nothing is committed there: the path's checkpoint is still that of the path it
+/// comes from. The map of the exit and the entry of the path have the same registers, in the same order; where the values really are
+/// is up to register assignment, which changes both. See tree.h.
+///
 /// Its invariants are those that verify_region.h lists.
 struct Region {
   static constexpr uint32_t kNoAddress = 0xffff'ffff;
@@ -38,6 +43,7 @@ struct Region {
     bool likely = false;            ///< control mostly leaves here: registers are assigned to suit this exit
     uint16_t completed = 0;         ///< exits to guest addresses, commits with a guest PC: guest instructions completed on the way there
     uint32_t eip = kNoAddress;      ///< commits within guest code: the guest PC that they leave; kNoAddress: GPC stays
+    uint16_t path = 0;              ///< of an ExitIf: the path of the tree that goes on there; 0: none
   };
 
   ir::Code code;
@@ -47,12 +53,12 @@ struct Region {
   uint64_t allocatable = 0;       ///< host integer registers that the region may write
   uint64_t readable = 0;          ///< registers that hold, at entry, addresses near which concealed loads never fail
   ir::ValueId stack = ir::kNoValue;  ///< entry value that points into a stack, which no absolute address does
-  /// By guest instruction (Inst::guest); empty: none. Memory accesses of these instructions keep their order: their loads are neither
-  /// moved above stores that may overlap nor deleted under protection, and nothing passes their stores so. How a
-  /// region becomes more conservative after an alias fault.
+  /// By guest instruction (Inst::guest); empty: none. What its memory accesses keep their order with, as order.h says. 1 (kWithAll): with
+  /// all others. Other bits: with those of instructions that have the bit too. How a region becomes more conservative
+  /// after misspeculation.
   std::vector<uint8_t> in_order;
   std::vector<ir::ValueId> rmaps;  ///< see rmap(); empty unless asked for, and not kept up by passes
-  /// Guest address of the entry, which GPC holds there; kNoAddress: not guest code. Guest registers in r0 to r7 hold 32 bits then, zero-extended,
+  /// Guest address of the entry, or of a path that of its checkpoint, which GPC holds there; kNoAddress: not guest code. Guest registers in r0 to r7 hold 32 bits then, zero-extended,
   /// and the flags image in r9 no bits but its own.
   uint32_t eip = kNoAddress;
   uint32_t next_eip = kNoAddress; ///< guest address of what follows the last guest instruction in memory: where a call at the end returns to
@@ -61,6 +67,10 @@ struct Region {
   bool precise = false;
   bool faults_roll_back = false;  ///< a fault abandons everything since the last commit, so that guest accesses
                                   ///< may change their order and pass exits; false in firmware
+
+  // Of a path of a tree other than the first. Maps count in `completed` from the tree's entry.
+  uint16_t committed = 0;  ///< guest instructions that its checkpoint has completed
+  uint16_t skipped = 0;    ///< those numbered before its first one (Inst::guest) that are not on the way to it
 
   std::span<const Binding> map(size_t point) const { return {bindings.data() + maps[point].first, maps[point].count}; }
   std::span<Binding> map(size_t point) { return {bindings.data() + maps[point].first, maps[point].count}; }
@@ -81,6 +91,7 @@ struct Region {
     in_order.clear();
     eip = next_eip = kNoAddress;
     precise = faults_roll_back = false;
+    committed = skipped = 0;
     rmaps.clear();
   }
 
@@ -89,7 +100,7 @@ struct Region {
     for (size_t i = point; i-- > 0;) {
       if (maps[i].eip != kNoAddress) return maps[point].completed - unsigned{maps[i].completed};
     }
-    return maps[point].completed;
+    return maps[point].completed - unsigned{committed};
   }
 
   /// Whether GPC holds `eip` all the way to the exits.

@@ -5,6 +5,7 @@
 #include "isa-host/registers.h"
 #include "isa-host/suggest.h"
 #include "translator/ir/text.h"
+#include "translator/order.h"
 
 namespace chrysalis::translator {
 namespace {
@@ -58,8 +59,9 @@ class Writer {
  public:
   explicit Writer(const Region& region) : region_(region), flags_(region.code) {}
 
-  std::string run() {
-    head();
+  /// `word`: what it begins with.
+  std::string run(const std::string& word) {
+    head(word);
     uint16_t guest = 0;
     size_t point = 0;
     for (const ir::Inst& inst : region_.code.insts) {
@@ -84,20 +86,23 @@ class Writer {
     return out.text();
   }
 
-  void head() {
+  void head(const std::string& word) {
     List words;
     if (region_.eip != Region::kNoAddress) words.add("@" + hex(region_.eip));
     if (region_.next_eip != Region::kNoAddress) words.add("next @" + hex(region_.next_eip));
+    if (region_.committed != 0) words.add("committed " + number_of(region_.committed));
+    if (region_.skipped != 0) words.add("skipped " + number_of(region_.skipped));
     if (region_.faults_roll_back) words.add("faults_roll_back");
     if (region_.precise) words.add("precise");
-    text_ += "region" + (words.text().empty() ? "" : " " + words.text()) + "\n";
+    text_ += word + (words.text().empty() ? "" : " " + words.text()) + "\n";
     if (region_.code.next_value != implied_values(region_)) line("values", number_of(region_.code.next_value));
     line("allocatable", register_list(region_.allocatable));
     line("readable", register_list(region_.readable));
     if (region_.stack != kNoValue) line("stack", value(region_.stack));
     List in_order;
     for (size_t i = 0; i < region_.in_order.size(); ++i) {
-      if (region_.in_order[i] != 0) in_order.add(number_of(static_cast<unsigned>(i)));
+      const unsigned order = region_.in_order[i];
+      if (order != 0) in_order.add(number_of(static_cast<unsigned>(i)) + (order == kWithAll ? "" : ":" + number_of(order)));
     }
     line("in_order", in_order.text());
     line("entry", bindings(region_.entry));
@@ -113,6 +118,7 @@ class Writer {
     List words;
     if (map.completed != 0) words.add("completed " + number_of(map.completed));
     if (map.eip != Region::kNoAddress) words.add("pc @" + hex(map.eip));
+    if (map.path != 0) words.add("path " + number_of(map.path));
     if (map.likely) words.add("likely");
     if (!words.text().empty()) text_ += " " + words.text();
   }
@@ -174,17 +180,20 @@ class Parser {
   void statement(std::string_view line) {
     const size_t end = std::min(line.find_first_of(" \t"), line.size());
     const std::string_view word = line.substr(0, end), rest = ir::trim(line.substr(end));
-    if (word == "region") return begin(rest);
+    if (word == "region") return begin(rest, false);
+    if (word == "path" && out_.regions.empty()) return fail("a path belongs to the region before it, and there is none");
+    if (word == "path") return begin(rest, true);
     if (at_ == nullptr) return fail("the first line is 'region', perhaps with an address: region @0x8048000");
     if (word == "guest") return guest(rest);
     if (at_->region.code.insts.empty() && head(word, rest)) return;
     operation(line);
   }
 
-  void begin(std::string_view rest) {
+  void begin(std::string_view rest, bool is_path) {
     close();
     at_ = &out_.regions.emplace_back();
     at_->line = line_;
+    at_->is_path = is_path;
     guest_ = 0;
     has_values_ = false;
     for (const std::string_view word : ir::split_list(rest)) {
@@ -192,10 +201,17 @@ class Parser {
       const auto reads = [&](std::string_view prefix) {
         return word.starts_with(prefix) && ir::parse_number(word.substr(prefix.size()), address) && address >= 0 && address < UINT32_MAX;
       };
+      const auto counts = [&](std::string_view prefix, uint16_t& to) {
+        if (!is_path || !word.starts_with(prefix) || !ir::parse_number(word.substr(prefix.size()), address) || address < 0 || address > UINT16_MAX) return false;
+        to = static_cast<uint16_t>(address);
+        return true;
+      };
+      if (counts("committed ", at_->region.committed) || counts("skipped ", at_->region.skipped)) continue;
       if (word == "faults_roll_back") at_->region.faults_roll_back = true;
       else if (word == "precise") at_->region.precise = true;
       else if (reads("next @")) at_->region.next_eip = static_cast<uint32_t>(address);
       else if (reads("@")) at_->region.eip = static_cast<uint32_t>(address);
+      else if (is_path) fail(quoted(word) + " says nothing of a path; accepted are @ADDRESS, next @ADDRESS, committed N, skipped N, faults_roll_back and precise");
       else fail(quoted(word) + " says nothing of a region; accepted are @ADDRESS, next @ADDRESS, faults_roll_back and precise");
     }
   }
@@ -224,13 +240,15 @@ class Parser {
       else region.stack = use(name);
     } else if (word == "in_order") {
       for (const std::string_view part : ir::split_list(rest)) {
-        int64_t number = 0;
-        if (!ir::parse_number(part, number) || number < 0 || number > UINT16_MAX) {
-          fail("in_order takes numbers of guest instructions, not " + quoted(part));
+        const size_t colon = part.find(':');
+        int64_t number = 0, order = kWithAll;
+        const bool read = ir::parse_number(part.substr(0, colon), number) && (colon == std::string_view::npos || ir::parse_number(part.substr(colon + 1), order));
+        if (!read || number < 0 || number > UINT16_MAX || order < 1 || order > UINT8_MAX) {
+          fail("in_order takes numbers of guest instructions, each perhaps with a mask of 1 to 255 as in 3:2, not " + quoted(part));
           continue;
         }
         if (region.in_order.size() <= static_cast<size_t>(number)) region.in_order.resize(static_cast<size_t>(number) + 1, 0);
-        region.in_order[static_cast<size_t>(number)] = 1;
+        region.in_order[static_cast<size_t>(number)] = static_cast<uint8_t>(order);
       }
     } else if (word == "entry") {
       bindings(rest, region.entry);
@@ -315,7 +333,9 @@ class Parser {
         map.completed = static_cast<uint16_t>(number);
       else if (part.starts_with("pc @") && ir::parse_number(ir::trim(part.substr(4)), number) && number >= 0 && number < UINT32_MAX)
         map.eip = static_cast<uint32_t>(number);
-      else fail(quoted(part) + " says nothing of an exit; accepted are 'completed N', 'pc @ADDRESS' and 'likely'");
+      else if (part.starts_with("path ") && ir::parse_number(ir::trim(part.substr(5)), number) && number > 0 && number <= UINT16_MAX)
+        map.path = static_cast<uint16_t>(number);
+      else fail(quoted(part) + " says nothing of an exit; accepted are 'completed N', 'pc @ADDRESS', 'path N' and 'likely'");
     }
   }
 
@@ -361,7 +381,13 @@ bool equal(const ir::Inst& a, const ir::Inst& b) {
 
 }  // namespace
 
-std::string region_text(const Region& region) { return Writer(region).run(); }
+std::string region_text(const Region& region) { return Writer(region).run("region"); }
+
+std::string tree_text(std::span<const Region> tree) {
+  std::string out;
+  for (size_t path = 0; path < tree.size(); ++path) out += Writer(tree[path]).run(path == 0 ? "region" : "path");
+  return out;
+}
 
 unsigned ParsedRegion::line_of(uint32_t inst) const {
   if (lines.empty()) return line;
@@ -381,7 +407,7 @@ bool same(const Region& a, const Region& b) {
     return out;
   };
   if (a.code.next_value != b.code.next_value || a.allocatable != b.allocatable || a.readable != b.readable || a.stack != b.stack ||
-      a.eip != b.eip || a.next_eip != b.next_eip || a.faults_roll_back != b.faults_roll_back || a.precise != b.precise || in_order(a) != in_order(b) ||
+      a.eip != b.eip || a.next_eip != b.next_eip || a.committed != b.committed || a.skipped != b.skipped || a.faults_roll_back != b.faults_roll_back || a.precise != b.precise || in_order(a) != in_order(b) ||
       !equal(a.entry, b.entry) || a.maps.size() != b.maps.size() || a.code.insts.size() != b.code.insts.size()) {
     return false;
   }
@@ -389,7 +415,7 @@ bool same(const Region& a, const Region& b) {
     if (!equal(a.code.insts[i], b.code.insts[i])) return false;
   }
   for (size_t i = 0; i < a.maps.size(); ++i) {
-    if (a.maps[i].likely != b.maps[i].likely || a.maps[i].completed != b.maps[i].completed || a.maps[i].eip != b.maps[i].eip || !equal(a.map(i), b.map(i))) return false;
+    if (a.maps[i].likely != b.maps[i].likely || a.maps[i].completed != b.maps[i].completed || a.maps[i].path != b.maps[i].path || a.maps[i].eip != b.maps[i].eip || !equal(a.map(i), b.map(i))) return false;
   }
   return true;
 }

@@ -16,17 +16,22 @@
 //     allocatable REGS  numbers and ranges
 //     readable REGS
 //     stack VALUE
-//     in_order N, ...   guest instructions
+//     in_order N, ...   guest instructions; N:MASK where Region::in_order is not kWithAll
 //     entry REG=VALUE, ...
 //
+// The further paths of a tree follow its first one, each headed by
+//
+//   path [@EIP] [, next @NEXT_EIP] [, committed N] [, skipped N] [, ...]
+//
 // Then operations (translator/ir/text.h), and "guest N" where the guest instruction changes; without one, it is 0. A point's
-// operation is followed by its map: rmap{REG=VALUE, ...}, and if there is something to say, "completed N", "pc @ADDRESS" (of commits)
-// and "likely", with commas between them. An operation without rmap has no map, which the verifier objects to if it is a point.
+// operation is followed by its map: rmap{REG=VALUE, ...}, and if there is something to say, "completed N", "pc @ADDRESS" (of commits),
+// "path N" (of exits that a path of the tree goes on behind: the N-th after the first) and "likely", with commas between them. An operation without rmap has no map, which the verifier objects to if it is a point.
 //
 // Registers are r0 to r62; eax to edi, eip and flags are other names of r0 to r9, which regions of guest code are written
 // with. A semicolon begins a comment. A text may hold several regions.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +42,8 @@ namespace chrysalis::translator {
 
 /// Lost are only what no one can see: the places of maps in Region::bindings, and zeros at the end of Region::in_order.
 std::string region_text(const Region& region);
+/// The paths of a tree.
+std::string tree_text(std::span<const Region> tree);
 
 struct TextError {
   unsigned line;        ///< from 1
@@ -45,7 +52,8 @@ struct TextError {
 
 struct ParsedRegion {
   Region region;
-  unsigned line = 0;            ///< of "region"
+  bool is_path = false;         ///< of the tree that the region before it begins
+  unsigned line = 0;            ///< of "region" or "path"
   std::vector<unsigned> lines;  ///< by operation
 
   /// The line of operation `inst`; that of the last one for the code as a whole.

@@ -22,6 +22,7 @@ void Scheduler::run(std::span<MachOp> ops, std::span<const VirtualRegister> virt
   dependences.passing = options.alias_entries > 0;
   dependences.stack = options.stack;
   dependences.in_order = options.in_order;
+  dependences.homecomings = options.homecomings;
   begin_stage(options.clock, Stage::Dependence);
   graph_.build(ops, points, machine_, dependences);
   begin_stage(options.clock, Stage::Schedule);

@@ -23,6 +23,7 @@ struct ScheduleOptions {
   /// Alias entries from first_alias_entry to alias_entries - 1 serve loads that pass stores. None: no load passes a store.
   unsigned first_alias_entry = 0, alias_entries = 0;
   std::span<const uint8_t> in_order; ///< Region::in_order
+  std::span<const Homecoming> homecomings;
   StageClock* clock = nullptr;       ///< hears of Dependence and Schedule
 };
 

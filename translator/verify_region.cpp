@@ -47,12 +47,14 @@ class GuestRules {
     if (map == nullptr || (effects & ir::kMayFault) != 0) return;  // TrapIf rolls back
     uint64_t bound = 0;
     for (const Binding& binding : bindings) bound |= uint64_t{1} << (binding.reg & 63);
-    if ((state_ & ~bound) != 0) out_.push_back({at, "a checkpoint lacks a register of the entry"});
+    if (map->path != 0 && inst.op != ir::Op::ExitIf) out_.push_back({at, "only an exit_if can lead to a path of the tree"});
+    const bool stays = map->path != 0;  // in the tree
+    if (!stays && (state_ & ~bound) != 0) out_.push_back({at, "a checkpoint lacks a register of the entry"});
     if (!ir::is_exit(inst)) return;
     if (map->completed < completed_) out_.push_back({at, "guest instructions completed decrease"});
     completed_ = map->completed;
     const bool repeats = (inst.op == ir::Op::Exit || inst.op == ir::Op::ExitIf) && inst.aux == static_cast<uint8_t>(ir::ExitKind::Repeat);
-    if (stored_ && stored_by_ == inst.guest && !repeats && map->completed <= inst.guest) {
+    if (stored_ && stored_by_ == inst.guest && !repeats && !stays && map->completed + region_.skipped <= inst.guest) {
       out_.push_back({at, "an exit makes a store visible without completing its instruction"});
     }
   }
@@ -70,13 +72,13 @@ class GuestRules {
 std::vector<ir::Violation> verify_region(const Region& region) {
   std::vector<ir::ValueId> entry;
   for (const Binding& binding : region.entry) entry.push_back(binding.value);
-  std::vector<ir::Violation> out = ir::verify(region.code, entry);
+  const bool guest = region.eip != Region::kNoAddress;
+  std::vector<ir::Violation> out = ir::verify(region.code, entry, guest);
 
   std::vector<bool> defined(region.code.next_value, false);
   for (const ir::ValueId value : entry) {
     if (value < defined.size()) defined[value] = true;
   }
-  const bool guest = region.eip != Region::kNoAddress;
   GuestRules rules(region, out);
   size_t point = 0;
   for (uint32_t at = 0; at < region.code.insts.size(); ++at) {
@@ -95,6 +97,61 @@ std::vector<ir::Violation> verify_region(const Region& region) {
   }
   if (point < region.maps.size()) {
     out.push_back({static_cast<uint32_t>(region.code.insts.size()), "there are more maps than points"});
+  }
+  return out;
+}
+
+namespace {
+
+/// Rules 11 to 13 of the path that begins where `parent` is left at `point`, an operation of which is at `at`.
+void check_path(const Region& parent, size_t point, uint32_t at, size_t from, const Region& path, std::vector<TreeViolation>& out) {
+  const auto complain = [&](const char* rule) { out.push_back({from, {at, rule}}); };
+  const std::span<const Binding> map = parent.map(point);
+  bool same = map.size() == path.entry.size();
+  for (size_t i = 0; same && i < map.size(); ++i) same = map[i].reg == path.entry[i].reg;
+  if (!same) complain("the path that goes on here has other registers at its entry");
+  uint32_t eip = parent.eip;
+  uint16_t committed = parent.committed;
+  for (size_t i = 0; i < point; ++i) {
+    if (parent.maps[i].eip == Region::kNoAddress) continue;
+    eip = parent.maps[i].eip;
+    committed = parent.maps[i].completed;
+  }
+  if (path.eip != eip || path.committed != committed) complain("the path that goes on here has another checkpoint");
+  if (!path.maps.empty() && path.maps.front().count != 0 && path.maps.front().completed < parent.maps[point].completed) {
+    complain("the path that goes on here completes fewer guest instructions");
+  }
+}
+
+}  // namespace
+
+std::vector<TreeViolation> verify_tree(std::span<const Region> tree) {
+  std::vector<TreeViolation> out;
+  std::vector<unsigned> named(tree.size(), 0);
+  uint64_t state = 0;
+  for (const Binding& binding : tree.front().entry) state |= uint64_t{1} << (binding.reg & 63);
+  for (size_t p = 0; p < tree.size(); ++p) {
+    const Region& path = tree[p];
+    for (const ir::Violation& violation : verify_region(path)) out.push_back({p, violation});
+    size_t point = 0;
+    for (uint32_t at = 0; at < path.code.insts.size(); ++at) {
+      if (!is_point(path.code.insts[at]) || point >= path.maps.size()) continue;
+      const Region::Map& map = path.maps[point++];
+      if (map.path == 0) {
+        uint64_t bound = 0;
+        for (const Binding& binding : path.map(point - 1)) bound |= uint64_t{1} << (binding.reg & 63);
+        const bool rolls_back = (ir::effects(path.code.insts[at]) & ir::kMayFault) != 0;
+        if (tree.front().eip != Region::kNoAddress && p != 0 && !rolls_back && (state & ~bound) != 0) out.push_back({p, {at, "a checkpoint lacks a register of the tree's entry"}});
+      } else if (map.path <= p || map.path >= tree.size()) {
+        out.push_back({p, {at, "the tree has no such path behind this one"}});
+      } else {
+        if (++named[map.path] > 1) out.push_back({p, {at, "another exit leads to this path"}});
+        check_path(path, point - 1, at, p, tree[map.path], out);
+      }
+    }
+  }
+  for (size_t p = 1; p < tree.size(); ++p) {
+    if (named[p] == 0) out.push_back({p, {0, "no exit leads to this path"}});
   }
   return out;
 }

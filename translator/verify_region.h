@@ -1,6 +1,7 @@
 // The verifier of regions: ir::verify() plus the rules about register maps.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "translator/ir/verify.h"
@@ -26,5 +27,17 @@ namespace chrysalis::translator {
 ///    complete the instruction (Map::completed), but for exits of instructions that repeat.
 /// 10. Map::completed does not decrease.
 std::vector<ir::Violation> verify_region(const Region& region);
+
+/// Those of a tree besides verify_region() of each path, by the path that breaks the rule:
+///
+/// 11. Each path but the first is named by one map of the tree, of an exit_if of an earlier path.
+/// 12. That map and the path's entry have the same registers in the same order.
+/// 13. The path has the checkpoint that holds at that exit, Region::eip and Region::committed, and nothing before it completes more.
+/// 14. All exits and commits that rule 8 is about have the registers of the tree's entry.
+struct TreeViolation {
+  size_t path;
+  ir::Violation violation;
+};
+std::vector<TreeViolation> verify_tree(std::span<const Region> tree);
 
 }  // namespace chrysalis::translator

@@ -13,6 +13,7 @@
 #include "translator/checkpoints.h"
 #include "translator/ir/text.h"
 #include "translator/layout.h"
+#include "translator/tree.h"
 #include "x86-frontend/lift.h"
 
 namespace chrysalis::sim {
@@ -56,16 +57,24 @@ std::string map_text(const translator::Region& region, size_t point, std::span<c
   return text.empty() ? text : "rmap{" + text + "}";
 }
 
-std::vector<OperationView> operations(const ir::Code& code, const translator::Region* region) {
+void add_operations(const ir::Code& code, const translator::Region* region, unsigned path, std::vector<OperationView>& out) {
   const ir::FlagsResults results(code);
   const std::span<const bool> is_flags = results.span();
-  std::vector<OperationView> out;
   size_t point = 0;
   for (const ir::Inst& inst : code.insts) {
-    OperationView view{ir::text(inst, is_flags), inst.guest, {}};
-    if (region != nullptr && translator::is_point(inst)) view.map = map_text(*region, point++, is_flags);
+    OperationView view{ir::text(inst, is_flags), inst.guest, {0, path}, {}};
+    if (region != nullptr && translator::is_point(inst)) {
+      view.map = map_text(*region, point, is_flags);
+      if (const uint16_t next = region->maps[point].path; next != 0) view.map += fmt::format("{}path {}", view.map.empty() ? "" : " ", next);
+      ++point;
+    }
     out.push_back(std::move(view));
   }
+}
+
+std::vector<OperationView> operations(std::span<const translator::Region> tree) {
+  std::vector<OperationView> out;
+  for (unsigned path = 0; path < tree.size(); ++path) add_operations(tree[path].code, &tree[path], path, out);
   return out;
 }
 
@@ -125,8 +134,8 @@ class Explainer {
     }
     for (const SourceInstruction& instruction : record_.source)
       out_.source.push_back({instruction.eip, fmt::format("{:02x}", fmt::join(instruction.bytes, " ")), x86_text(instruction)});
-    if (record_.formed) region();
-    else block();
+    if (record_.parts.empty()) block();
+    else regions();
     return std::move(out_);
   }
 
@@ -138,36 +147,82 @@ class Explainer {
 
   // -- gears 2 and 3 --------------------------------------------------------------------------------------------
 
-  void region() {
-    translator::Region region = record_.formed->region;
-    out_.before = operations(region.code, &region);
-    translator::Region optimised = region;
-    translator::optimize(optimised, machine_, record_.formed->options);
-    out_.after = operations(optimised.code, &optimised);
-
-    CompiledRegion compiled;
-    out_.stats = translator::compile(region, machine_, record_.formed->options, compiled);
+  void regions() {
+    std::vector<CompiledRegion> compiled(record_.parts.size());
     translator::CodeLayout layout;
-    layout.add(0, compiled);
+    for (size_t p = 0; p < compiled.size(); ++p) {
+      std::vector<translator::Region> tree = record_.parts[p].tree;
+      const translator::CompileStats stats = translator::compile(tree, machine_, record_.parts[p].options, compiled[p]);
+      out_.stats.spilled += stats.spilled;
+      out_.stats.moves += stats.moves;
+      out_.stats.stub_moves += stats.stub_moves;
+      out_.stats.passing_loads += stats.passing_loads;
+      layout.add(static_cast<int64_t>(p), compiled[p]);
+    }
     layout.place(record_.code, fw::resolve_target);
     expect(layout.encode());
-    const auto word_of = [&](uint32_t m) { return static_cast<uint32_t>((layout.molecule_address(0, m) - record_.code) / 4); };
+    size_t exits = 0;
+    for (unsigned p = 0; p < compiled.size(); ++p) {
+      region(p, compiled[p], layout, {record_.exits.data() + exits, compiled[p].exits.size()});
+      exits += compiled[p].exits.size();
+    }
+  }
 
+  void region(unsigned p, const CompiledRegion& compiled, const translator::CodeLayout& layout, std::span<const fw::Exit> installed) {
+    const TranslationRecord::Part& part = record_.parts[p];
+    std::vector<translator::Region> optimised = part.tree;
+    translator::optimize_tree(optimised, machine_, part.options);
+    append(operations(part.tree), p, out_.before);
+    append(operations(optimised), p, out_.after);
+
+    rows_.clear();
+    molecules_.clear();
+    exits_.clear();
     std::vector<uint32_t> links;   // molecules where link stubs begin
     for (const CompiledRegion::Exit& exit : compiled.exits) links.push_back(exit.link);
     const uint32_t first_link = links.empty() ? static_cast<uint32_t>(compiled.molecules.size()) : links.front();
     for (uint32_t m = 0; m < compiled.molecules.size(); ++m) {
-      const uint32_t word = word_of(m);
-      const isa::Molecule molecule = molecule_at(record_, word);
-      const MoleculePart part = m < compiled.main_molecules ? MoleculePart::Main : m < first_link ? MoleculePart::Compensation : MoleculePart::Link;
-      add_row(word, molecule, part, compiled.molecules[m].cycle, compiled.guest.data() + compiled.molecules[m].first);
+      const auto word = static_cast<uint32_t>((layout.molecule_address(p, m) - record_.code) / 4);
+      const MoleculePart kind = m < compiled.main_molecules ? MoleculePart::Main : m < first_link ? MoleculePart::Compensation : MoleculePart::Link;
+      add_row(word, molecule_at(record_, word), kind, compiled.molecules[m].cycle, compiled.guest.data() + compiled.molecules[m].first);
     }
-    checkpoints(compiled);
-    region_exits(compiled, first_link);
+    for (unsigned path = 0; path < compiled.paths.size(); ++path) {
+      for (uint32_t m = compiled.paths[path]; m < compiled.path_end(path); ++m) rows_[m].where.path = path;
+    }
+    checkpoints(part, compiled, first_link);
+    region_exits(compiled, first_link, installed);
+    append_rows(p);
+  }
+
+  void append(std::vector<OperationView> operations, unsigned part, std::vector<OperationView>& out) const {
+    for (OperationView& view : operations) {
+      view.where.part = part;
+      view.guest += static_cast<int>(record_.parts[part].first);
+      out.push_back(std::move(view));
+    }
+  }
+
+  /// Rows and exits of a part have been numbered from 0, and its instructions too.
+  void append_rows(unsigned part) {
+    const auto row = static_cast<unsigned>(out_.molecules.size()), guest = static_cast<unsigned>(record_.parts[part].first);
+    for (MoleculeView& view : rows_) {
+      view.where.part = part;
+      if (view.complete != 0) view.complete += guest;
+      if (view.back_to >= 0) view.back_to += static_cast<int>(row);
+      for (AtomView& atom : view.atoms)
+        if (atom.guest >= 0) atom.guest += static_cast<int>(guest);
+      out_.molecules.push_back(std::move(view));
+    }
+    for (ExitView& view : exits_) {
+      if (view.guest >= 0) view.guest += static_cast<int>(guest);
+      for (unsigned* const number : {&view.row, &view.first, &view.last}) *number += row;
+      if (view.link >= 0) view.link += static_cast<int>(row);
+      out_.exits.push_back(std::move(view));
+    }
   }
 
   void add_row(uint32_t word, const isa::Molecule& molecule, MoleculePart part, unsigned cycle, const uint16_t* guests) {
-    MoleculeView row{record_.code + 4 * word, part, cycle, {}, 0, -1, record_.counts[word], {}};
+    MoleculeView row{record_.code + 4 * word, part, {}, cycle, {}, 0, -1, record_.counts[word], {}};
     uint8_t slots[isa::kMaxWords] = {};
     isa::match_slots(machine_, molecule, slots);
     for (unsigned i = 0; i < molecule.count; ++i)
@@ -175,28 +230,60 @@ class Explainer {
     for (const auto& [where, times] : record_.events)
       if (where.first == word) row.events.emplace_back(where.second, times);
     molecules_.push_back(molecule);
-    out_.molecules.push_back(std::move(row));
+    rows_.push_back(std::move(row));
   }
 
   /// The checkpoint of each row of the main path, and where a rollback leads from there.
-  void checkpoints(const CompiledRegion& compiled) {
-    const std::vector<int> complete = translator::checkpoints_of(compiled);
-    int commit = -1;
-    for (size_t m = 0; m < compiled.main_molecules; ++m) {
-      MoleculeView& row = out_.molecules[m];
-      row.complete = static_cast<unsigned>(complete[m] + 1);
-      row.back_to = commit;
-      for (unsigned i = 0; i < molecules_[m].count; ++i)
-        if (isa::info(molecules_[m].atoms[i].op).has(isa::kCommit)) commit = static_cast<int>(m);
+  void checkpoints(const TranslationRecord::Part& part, const CompiledRegion& compiled, uint32_t first_link) {
+    struct Origin {
+      unsigned complete = 0;
+      int commit = -1;
+    };
+    std::vector<Origin> origins(compiled.paths.size());
+    for (unsigned path = 0; path < compiled.paths.size(); ++path) {
+      const std::vector<ir::Inst>& before = part.tree[path].code.insts;
+      const int first = before.front().guest;
+      const std::vector<int> complete = translator::checkpoints_of(compiled, path, first);
+      Origin state = origins[path];
+      for (uint32_t m = compiled.paths[path]; m < compiled.path_end(path); ++m) {
+        MoleculeView& row = rows_[m];
+        if (const int last = complete[m - compiled.paths[path]]; last >= first) state.complete = static_cast<unsigned>(last + 1);
+        row.complete = state.complete;
+        row.back_to = state.commit;
+        // A path begins with what is complete at its exit, the branch included.
+        if (const unsigned next = next_path(compiled, m, first_link); next != 0) {
+          origins[next] = state;
+          for (const AtomView& atom : row.atoms)
+            if (atom.guest >= 0) origins[next].complete = std::max(origins[next].complete, static_cast<unsigned>(atom.guest + 1));
+        }
+        for (unsigned i = 0; i < molecules_[m].count; ++i)
+          if (isa::info(molecules_[m].atoms[i].op).has(isa::kCommit)) state.commit = static_cast<int>(m);
+      }
     }
   }
 
-  void region_exits(const CompiledRegion& compiled, uint32_t first_link) {
-    const auto fixup_of = [&](uint32_t molecule) -> const CompiledRegion::Fixup* {
-      for (const CompiledRegion::Fixup& fixup : compiled.fixups)
-        if (fixup.molecule == molecule) return &fixup;
-      return nullptr;
-    };
+  static const CompiledRegion::Fixup* fixup_of(const CompiledRegion& compiled, uint32_t molecule) {
+    for (const CompiledRegion::Fixup& fixup : compiled.fixups)
+      if (fixup.molecule == molecule) return &fixup;
+    return nullptr;
+  }
+
+  /// The path that control goes on with if it leaves molecule `m`, perhaps by compensation code; 0: none.
+  unsigned next_path(const CompiledRegion& compiled, uint32_t m, uint32_t first_link) const {
+    const CompiledRegion::Fixup* fixup = fixup_of(compiled, m);
+    if (fixup != nullptr && fixup->kind == Target::Local && fixup->target >= compiled.main_molecules && fixup->target < first_link) {
+      auto at = static_cast<uint32_t>(fixup->target);
+      while (!ends(at)) ++at;
+      fixup = fixup_of(compiled, at);
+    }
+    if (fixup == nullptr || fixup->kind != Target::Local || fixup->target >= compiled.main_molecules) return 0;
+    for (unsigned path = 1; path < compiled.paths.size(); ++path)
+      if (compiled.paths[path] == fixup->target && compiled.path_end(path) != fixup->target) return path;
+    return 0;
+  }
+
+  /// `installed`: the firmware's exits, in the order of those compiled.
+  void region_exits(const CompiledRegion& compiled, uint32_t first_link, std::span<const fw::Exit> installed) {
     const auto exit_of = [&](uint32_t molecule) -> const CompiledRegion::Exit* {
       for (const CompiledRegion::Exit& exit : compiled.exits)
         if (exit.molecule == molecule && !exit.returns) return &exit;
@@ -208,30 +295,35 @@ class Explainer {
         if (!row.has(isa::kBranch)) continue;
         ExitView exit;
         exit.row = m;
-        exit.guest = out_.molecules[m].atoms[i].guest;
-        exit.times = out_.molecules[m].count.left;
-        const CompiledRegion::Fixup* fixup = fixup_of(m);
+        exit.guest = rows_[m].atoms[i].guest;
+        exit.times = rows_[m].count.left;
+        const CompiledRegion::Fixup* fixup = fixup_of(compiled, m);
+        const unsigned next = next_path(compiled, m, first_link);
         uint32_t leaving = m;  // molecule whose branch leaves the translation
-        if (fixup != nullptr && fixup->kind == Target::Local && fixup->target < first_link) {
+        if (fixup != nullptr && fixup->kind == Target::Local && fixup->target >= compiled.main_molecules && fixup->target < first_link) {
           exit.first = static_cast<unsigned>(fixup->target);
           exit.last = exit.first;
           while (exit.last < first_link && !ends(exit.last)) ++exit.last;
           leaving = exit.last;
           ++exit.last;
-          fixup = fixup_of(leaving);
+          fixup = fixup_of(compiled, leaving);
         }
+        bool calls_out = false;
         if (const CompiledRegion::Exit* chained = exit_of(leaving)) {
+          calls_out = installed[static_cast<size_t>(chained - compiled.exits.data())].kind == fw::ExitKind::CalledOut;
           exit.target = chained->target;
           exit.has_target = true;
           exit.link = static_cast<int>(chained->link);
         }
         const bool side = row.has(isa::kConditional);
-        exit.kind = fixup != nullptr && fixup->kind == Target::GuestTrap        ? "exception"
+        exit.kind = next != 0 ? fmt::format("to path {}", next)
+                    : calls_out                                                ? "call-out"
+                    : fixup != nullptr && fixup->kind == Target::GuestTrap        ? "exception"
                     : fixup != nullptr && fixup->kind == Target::GuestIndirect ? (side ? "mispredicted" : "indirect")
                     : row.has(isa::kIndirect)                                  ? "indirect"
                     : side                                                     ? "side exit"
                                                                                : "end";
-        out_.exits.push_back(std::move(exit));
+        exits_.push_back(std::move(exit));
       }
     }
   }
@@ -245,7 +337,7 @@ class Explainer {
     return false;
   }
 
-  // -- gear 1, and translations with call-outs --------------------------------------------------------------------
+  // -- gear 1 -----------------------------------------------------------------------------------------------------
 
   void block() {
     ir::Code lifted;
@@ -254,10 +346,9 @@ class Explainer {
       lift_into(record_.source[i], record_.key, lifted);
       for (size_t k = first; k < lifted.insts.size(); ++k) lifted.insts[k].guest = static_cast<uint16_t>(i);
     }
-    out_.before = operations(lifted, nullptr);
+    add_operations(lifted, nullptr, 0, out_.before);
     // Its comparisons with the source as it was are the firmware's (GuestCode::fetch), and cannot be lifted again here.
-    if (!record_.parts.empty()) expect(compile_parts());
-    else if (record_.checks) main_words_ = static_cast<uint32_t>(record_.words.size());
+    if (record_.checks) main_ = {{0, static_cast<uint32_t>(record_.words.size())}};
     else expect(translate_block());
 
     const auto is_start = [&](uint64_t address, auto member) {
@@ -270,11 +361,16 @@ class Explainer {
       if (is_start(record_.code + 4 * word, &fw::Exit::link)) {
         link = true;
         clock.restart();
+      } else if (is_start(record_.code + 4 * word, &fw::Exit::resume)) {
+        link = false;
+        clock.restart();
       }
-      const MoleculePart part = word < main_words_ && !link ? MoleculePart::Main : link ? MoleculePart::Link : MoleculePart::Compensation;
+      const bool main = std::any_of(main_.begin(), main_.end(), [&](const auto& part) { return word >= part.first && word < part.second; });
+      const MoleculePart part = main && !link ? MoleculePart::Main : link ? MoleculePart::Link : MoleculePart::Compensation;
       add_row(word, molecule, part, clock.issue(molecule), nullptr);
       word += molecule.bytes / 4;
     }
+    out_.molecules = std::move(rows_);
     for (const fw::Exit& exit : record_.exits) {
       ExitView view;
       const auto row_of = [&](uint64_t address) {
@@ -293,26 +389,13 @@ class Explainer {
     }
   }
 
-  /// The regions of a translation with call-outs compiled again.
-  std::vector<uint32_t> compile_parts() {
-    translator::CodeLayout layout;
-    for (size_t p = 0; p < record_.parts.size(); ++p) {
-      translator::Region region = record_.parts[p].region;
-      CompiledRegion compiled;
-      translator::compile(region, machine_, record_.parts[p].options, compiled);
-      layout.add(static_cast<int64_t>(p), std::move(compiled));
-    }
-    layout.place(record_.code, fw::resolve_target);
-    main_words_ = static_cast<uint32_t>(record_.words.size());
-    return layout.encode();
-  }
-
   /// The same instructions to gear 1 again. What ended the block is not recorded: if it was an instruction that gear 1
   /// refuses, offering that gives the firmware's code.
   std::vector<uint32_t> translate_block() {
     std::vector<uint32_t> words;
     for (const bool offer_next : {false, true}) {
       words.clear();
+      main_.clear();
       uint32_t first_exit = record_.first_exit;
       size_t i = 0;
       while (i < record_.source.size()) {
@@ -330,11 +413,10 @@ class Explainer {
         }
         const translator::QuickCode& made = quick.finish({record_.code + 4 * words.size(), fw::address(fw::CodeStub::Leave), first_exit, first_exit,
                                                           translator::QuickLikely::Unknown});
-        main_words_ = made.main_words;
+        main_.emplace_back(words.size(), words.size() + made.main_words);
         first_exit += static_cast<uint32_t>(made.exits.size());
         words.insert(words.end(), made.words.begin(), made.words.end());
         while (out != nullptr && i < record_.source.size() && record_.source[i].eip != out->resume_eip) ++i;
-        if (out != nullptr) main_words_ = static_cast<uint32_t>(record_.words.size());
       }
       if (words == record_.words) break;
     }
@@ -351,8 +433,11 @@ class Explainer {
   const TranslationLog& log_;
   const isa::MachineDescription& machine_;
   Explanation out_;
+  // Of the part under way; gear 1 has one.
+  std::vector<MoleculeView> rows_;
   std::vector<isa::Molecule> molecules_;  ///< by row
-  uint32_t main_words_ = 0;
+  std::vector<ExitView> exits_;
+  std::vector<std::pair<uint32_t, uint32_t>> main_;  ///< gear 1: words of its parts, without stubs
 };
 
 }  // namespace

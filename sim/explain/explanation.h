@@ -18,9 +18,15 @@ struct InstructionView {
   uint32_t eip;
   std::string bytes, text;
 };
+/// Which path of a tree, of which part.
+struct PathOf {
+  unsigned part = 0, path = 0;
+  bool operator==(const PathOf&) const = default;
+};
 struct OperationView {
   std::string text;
   int guest;
+  PathOf where;
   std::string map;   ///< of exits: where the guest's registers are, if not where they were at the entry
 };
 struct AtomView {
@@ -30,7 +36,7 @@ struct AtomView {
 };
 
 enum class MoleculePart : uint8_t {
-  Main,          ///< the path that the region follows
+  Main,          ///< the path that the region follows, or of a tree the paths
   Compensation,  ///< behind a side exit: brings registers to where the exit's map has them, and commits
   Link,          ///< behind an exit that is not chained: leaves to the monitor with the exit's number
 };
@@ -38,18 +44,19 @@ enum class MoleculePart : uint8_t {
 struct MoleculeView {
   uint64_t address;
   MoleculePart part;
-  unsigned cycle;                 ///< in which it issues if nothing misses and no branch is taken, from the part's beginning
+  PathOf where;                   ///< main paths only know their path
+  unsigned cycle;                 ///< in which it issues if nothing misses and no branch is taken, from the beginning of what `part` says
   std::vector<AtomView> atoms;
   /// Main path, its checkpoint: guest instructions 0 to complete-1 are complete when it issues (translator/checkpoints.h).
   unsigned complete = 0;
-  /// Main path: row of the commit to which a rollback in this molecule returns; -1: the state at the entry.
+  /// Main path: row of the commit to which a rollback in this molecule returns; -1: the state at the entry of the part.
   int back_to = -1;
   WordCount count;
   std::vector<std::pair<isa::Cause, uint64_t>> events;
 };
 
 struct ExitView {
-  std::string kind;               ///< "side exit", "end", "indirect", "trap", ...
+  std::string kind;               ///< "side exit", "to path 2", "call-out", "end", "indirect", "trap", ...
   int guest = -1;                 ///< instruction that leaves
   uint32_t target = 0;            ///< guest address
   bool has_target = false;

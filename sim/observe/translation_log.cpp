@@ -23,7 +23,7 @@ translator::Region import_region(const ConcealedView& memory, uint64_t address) 
   };
   const Bytes bytes = memory.read<Bytes>(address);
   // Naming every member, so that a new one does not compile here until it is copied as well.
-  const auto& [code, entry, bindings, maps, allocatable, readable, stack, in_order, rmaps, eip, next_eip, precise, faults_roll_back] =
+  const auto& [code, entry, bindings, maps, allocatable, readable, stack, in_order, rmaps, eip, next_eip, precise, faults_roll_back, committed, skipped] =
       *reinterpret_cast<const translator::Region*>(&bytes);
   const auto& [insts, next_value] = code;
   translator::Region region;
@@ -41,6 +41,8 @@ translator::Region import_region(const ConcealedView& memory, uint64_t address) 
   region.next_eip = next_eip;
   region.precise = precise;
   region.faults_roll_back = faults_roll_back;
+  region.committed = committed;
+  region.skipped = skipped;
   return region;
 }
 
@@ -101,16 +103,20 @@ void TranslationLog::notice(const fw::Notice& notice, uint64_t cycle) {
     case fw::NoticeKind::Formed: {
       const fw::FormedRegion& formed = notice.formed;
       if (formed.region_size != sizeof(translator::Region) || formed.options_size != sizeof(translator::CompileOptions) ||
-          formed.inst_size != sizeof(ir::Inst))
+          formed.inst_size != sizeof(ir::Inst) || formed.call_out_size != sizeof(fw::CallOut))
         throw std::logic_error("the firmware lays its objects out differently");
-      pending_.parts.push_back({import_region(memory, formed.region), memory.read<translator::CompileOptions>(formed.options)});
-      TranslationRecord::Formed& part = pending_.parts.back();
+      TranslationRecord::Part& part =
+          pending_.parts.emplace_back(TranslationRecord::Part{pending_.source.size(), {}, memory.read<translator::CompileOptions>(formed.options)});
+      for (uint32_t path = 0; path < formed.path_count; ++path) {
+        part.tree.push_back(import_region(memory, formed.tree + path * sizeof(translator::Region)));
+      }
       // Functions of the firmware's are not ours to call.
       part.options.after_pass = nullptr;
       part.options.observer = nullptr;
       part.options.clock = nullptr;
       for (const uint32_t eip : memory.array<uint32_t>(formed.addresses, formed.address_count)) pending_.source.push_back({eip, fetch(eip)});
-      fetch_run(notice.other, notice.instructions, pending_.source);
+      for (const fw::CallOut& out : memory.array<fw::CallOut>(formed.call_outs, formed.call_out_count))
+        fetch_run(out.eip, out.instructions, pending_.source);
       break;
     }
     case fw::NoticeKind::Installed: installed(notice, cycle); break;
@@ -154,8 +160,7 @@ void TranslationLog::installed(const fw::Notice& notice, uint64_t cycle) {
   record->counts.resize(record->words.size());
   record->source = std::move(pending_.source);
   if (pending_.parts.empty()) fetch_run(notice.eip, notice.instructions, record->source);
-  if (pending_.parts.size() == 1) record->formed = std::move(pending_.parts.front());
-  else record->parts = std::move(pending_.parts);
+  record->parts = std::move(pending_.parts);
   const uint64_t first = (notice.code - fw::kCodeCacheBase) / 4;
   for (uint64_t word = first; word < first + record->words.size(); ++word) owner_[word] = record->id + 1;
   records_.push_back(std::move(record));

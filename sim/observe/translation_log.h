@@ -4,7 +4,6 @@
 #include <array>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,8 +27,10 @@ struct WordCount {
 };
 
 struct TranslationRecord {
-  struct Formed {
-    translator::Region region;           ///< before any pass
+  /// What lies between call-outs.
+  struct Part {
+    size_t first = 0;                      ///< of its instructions, in `source`; those that it calls out for come behind them
+    std::vector<translator::Region> tree;  ///< its paths, before any pass
     translator::CompileOptions options;
   };
 
@@ -43,8 +44,7 @@ struct TranslationRecord {
   std::vector<uint32_t> words;           ///< as installed
   std::vector<fw::Exit> exits;           ///< the same; addresses only, no pointers
   std::vector<SourceInstruction> source; ///< by guest instruction
-  std::optional<Formed> formed;          ///< gears 2 and 3, if it is one region
-  std::vector<Formed> parts;             ///< gears 2 and 3, if it has several, with call-outs between
+  std::vector<Part> parts;               ///< gears 2 and 3
 
   uint64_t began = 0, installed = 0;     ///< cycles: the translator began; it was done
   uint64_t dropped = UINT64_MAX;         ///< cycle in which it went; UINT64_MAX: it stayed
@@ -80,7 +80,7 @@ class TranslationLog final : public RunObserver {
  private:
   struct Pending {
     uint64_t began = 0;
-    std::vector<TranslationRecord::Formed> parts;
+    std::vector<TranslationRecord::Part> parts;
     std::vector<SourceInstruction> source;
   };
 

@@ -92,6 +92,75 @@ TEST_P(AdaptationTest, TheBudgetOfMisspeculationsRunsOut) {
   EXPECT_EQ(guest.counter(Counter::ThrottledRegions), 0u);
 }
 
+// The pair is in two regions: one enters behind the branch, the other goes through it. Both are there before it overlaps for the first time. What
+// one of them teaches, the other need not teach again at the price of leaving the store to the interpreter.
+GUEST_CODE(alias_of_two, R"(
+    mov $4000, %ecx
+    lea 64(%ebx), %esi
+1:  mov %ecx, %edx
+    imul $0x9e3779b1, %edx, %edx
+    shr $31, %edx
+    jz 2f
+    inc %edi
+2:  cmp $2000, %ecx
+    cmovb %ebx, %esi
+    mov %ecx, %edx
+    imul %edx, %edx
+    imul %ecx, %edx
+    imul %edx, %edx
+    mov %edx, (%ebx)
+    mov (%esi), %eax
+    add %eax, %edi
+    dec %ecx
+    jnz 1b
+    int $0x80
+)")
+
+TEST_P(AdaptationTest, ALessonHoldsForEveryRegion) {
+  Guest guest(GUEST_BYTES(alias_of_two), GetParam());
+  guest.word(0x20'0040) = 7;
+  run(guest);
+  uint32_t sum = 0;
+  for (uint32_t i = 1; i <= 4000; ++i) sum += (i < 2000 ? (i * i * i) * (i * i * i) : 7) + (i * 0x9e3779b1u >> 31);
+  EXPECT_EQ(static_cast<uint32_t>(guest.reg(GuestReg::Edi)), sum);
+  EXPECT_GE(guest.counter(Counter::FaultsAlias), 3u);
+  EXPECT_LE(guest.counter(Counter::FaultsAlias), 12u);
+  EXPECT_EQ(guest.counter(Counter::InstructionsIsolated), 0u);
+}
+
+// One load meets no store; the other always does. Only that pair loses its freedom.
+GUEST_CODE(alias_beside, R"(
+    mov $4000, %ecx
+    mov %ebx, %esi
+    lea 64(%ebx), %ebp
+1:  mov %ecx, %edx
+    imul %edx, %edx
+    imul %ecx, %edx
+    imul %edx, %edx
+    mov %edx, (%ebx)
+    mov (%esi), %eax
+    add %eax, %edi
+    mov (%ebp), %eax
+    imul %eax, %eax
+    add %eax, %edi
+    dec %ecx
+    jnz 1b
+    int $0x80
+)")
+
+TEST_P(AdaptationTest, OnlyThePairKeepsItsOrder) {
+  Guest guest(GUEST_BYTES(alias_beside), GetParam());
+  guest.word(0x20'0040) = 5;
+  run(guest);
+  uint32_t sum = 0;
+  for (uint32_t i = 1; i <= 4000; ++i) sum += (i * i * i) * (i * i * i) + 25;
+  EXPECT_EQ(static_cast<uint32_t>(guest.reg(GuestReg::Edi)), sum);
+  EXPECT_GE(guest.counter(Counter::InstructionsOrdered), 1u);
+  EXPECT_LE(guest.counter(Counter::InstructionsOrdered), 2u);
+  EXPECT_LE(guest.counter(Counter::FaultsAlias), 6u);
+  EXPECT_EQ(guest.counter(Counter::InstructionsIsolated), 0u);
+}
+
 // Two dozen such pairs. Each would have to learn by itself; the region stops speculating before that.
 GUEST_CODE(many_aliases, R"(
     mov $500, %ecx

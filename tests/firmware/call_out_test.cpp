@@ -1,6 +1,7 @@
 // Instructions that only the interpreters execute, in the middle of hot code: translations call out for them and go on behind them.
 #include <gtest/gtest.h>
 
+#include "firmware/region_shape.h"
 #include "tests/firmware/guest.h"
 #include "translator/passes/passes.h"
 
@@ -12,6 +13,7 @@ using fw::Counter;
 struct Case {
   Form form;
   unsigned gear;
+  bool trees = false;
 };
 
 class CallOutTest : public testing::TestWithParam<Case> {
@@ -24,6 +26,7 @@ class CallOutTest : public testing::TestWithParam<Case> {
     for (uint32_t& threshold : gears.threshold) threshold = 16;
     gears.max_instructions = gears.unroll_instructions = 100;
     gears.switches = fw::kSwitchChaining | fw::kSwitchReorder | fw::kSwitchPassStores | fw::kSwitchAdaptation | fw::kSwitchCheck;
+    if (GetParam().trees) gears.switches |= fw::kSwitchTrees;
     gears.misspeculations = 1'000'000;
     gears.passes = translator::kUsualPasses;
     guest.reg(GuestReg::Ebx) = kData;
@@ -58,6 +61,35 @@ TEST_P(CallOutTest, TheLoopStaysInTranslatedCode) {
   EXPECT_EQ(guest.read32(kData + 8), 2001u * 2000);
   EXPECT_GE(guest.counter(Counter::CallOuts), 3900u);
   EXPECT_LE(guest.counter(Counter::Entries), GetParam().gear == 1 ? 2100u : 50u);  // gear 1 has one iteration of the loop in a translation
+}
+
+// Neither side of the branch is likely, and there are call-outs on both: one at once, one behind other instructions.
+GUEST_CODE(sides, R"(
+    fninit
+    mov $2000, %ecx
+1:  test $1, %ecx
+    jz 2f
+    inc %edi
+    fld1
+    add $1, %edi
+    fstp %st(0)
+    jmp 3f
+2:  fldz
+    add $100, %edi
+    fstp %st(0)
+3:  add $7, %edi
+    dec %ecx
+    jnz 1b
+    int $0x80
+)")
+
+TEST_P(CallOutTest, BothSidesOfABranch) {
+  Guest guest(GUEST_BYTES(sides), {fw::Interpreter::DirectThreaded, GetParam().form});
+  run(guest);
+  EXPECT_EQ(edi(guest), 1000u * (2 + 100) + 2000 * 7);
+  if (GetParam().trees) {
+    EXPECT_LE(guest.counter(Counter::Entries), 100u);
+  }
 }
 
 // What is called out for delivers a register, and reads flags.
@@ -173,9 +205,9 @@ TEST_P(CallOutTest, ExceptionsArePrecise) {
 
 INSTANTIATE_TEST_SUITE_P(Gears, CallOutTest,
                          testing::Values(Case{Form::Hosted, 1}, Case{Form::Hosted, 2}, Case{Form::Hosted, 3}, Case{Form::Core, 1},
-                                         Case{Form::Core, 2}, Case{Form::Core, 3}),
+                                         Case{Form::Core, 2}, Case{Form::Core, 3}, Case{Form::Hosted, 3, true}, Case{Form::Core, 3, true}),
                          [](const auto& info) {
-                           return std::string(info.param.form == Form::Core ? "core" : "hosted") + "_gear" + std::to_string(info.param.gear);
+                           return std::string(info.param.form == Form::Core ? "core" : "hosted") + "_gear" + std::to_string(info.param.gear) + (info.param.trees ? "_trees" : "");
                          });
 
 }  // namespace

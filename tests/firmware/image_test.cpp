@@ -82,6 +82,13 @@ TEST_P(ImageTest, EveryPassAlone) {
 INSTANTIATE_TEST_SUITE_P(Programs, ImageTest, testing::ValuesIn(kPrograms),
                          [](const auto& info) { return std::string(info.param); });
 
+// Debug builds verify the firmware whenever they start; this is the release build's turn.
+TEST(Image, FirmwareSatisfiesTheVerifier) {
+  image::BuildOptions options;
+  options.compile.verify = true;
+  EXPECT_GT(image::build_image(image::read_elf(CHRYSALIS_ELF_DIR "/monitor.elf"), crusoe_like(), options).code_end, 0u);
+}
+
 TEST(Image, FileFormatRoundTrip) {
   const isa::MachineDescription machine = crusoe_like();
   const image::Image image = image::build_image(elf("hello"), machine);

@@ -264,7 +264,8 @@ State run_functional(const HostProgram& program, uint64_t max_molecules) {
   return state;
 }
 
-CycleRun run_cycles(const HostProgram& program, bool traced, uint64_t max_cycles, const EngineFactory& engine) {
+CycleRun run_cycles(const HostProgram& program, bool traced, uint64_t max_cycles, const EngineFactory& engine,
+                    const std::function<void(Platform&)>& begin) {
   Platform platform(program.machine, kGuestRam, engine);
   platform.set_service([](uint32_t number, uint64_t) { return serve(number); });
   EXPECT_TRUE(platform.load(kConcealedBase, program.code.bytes.data(), program.code.bytes.size()));
@@ -272,6 +273,7 @@ CycleRun run_cycles(const HostProgram& program, bool traced, uint64_t max_cycles
     platform.set_mode(program.symbol(range.begin), program.symbol(range.end), range.mode);
   CycleRun result;
   const uint64_t end = program.symbol("end");
+  if (begin) begin(platform);
   if (traced) {
     platform.run(0);
     for (;;) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -94,8 +95,9 @@ struct CycleRun {
   bool sums = false;                            ///< the account's leaves sum to the cycles
 };
 /// Runs to label `end` on the cycle model, molecule by molecule if `traced`, else in one run to the `platform`
-/// atom or cycle limit. `engine` makes its core.
-CycleRun run_cycles(const HostProgram& program, bool traced, uint64_t max_cycles = 10'000'000, const EngineFactory& engine = systemc_engine);
+/// atom or cycle limit. `engine` makes its core; `begin` may run it for a while first.
+CycleRun run_cycles(const HostProgram& program, bool traced, uint64_t max_cycles = 10'000'000, const EngineFactory& engine = systemc_engine,
+                    const std::function<void(Platform&)>& begin = {});
 
 
 /// The cycle model with the functional executor in lockstep.

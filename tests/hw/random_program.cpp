@@ -212,7 +212,9 @@ class Generator {
 
 }  // namespace
 
-HostProgram random_program(uint64_t seed, unsigned slots, unsigned rounds, Interrupts interrupts) {
+namespace {
+
+HostProgram generate(const SystemParameters* machine, uint64_t seed, unsigned slots, unsigned rounds, Interrupts interrupts) {
   std::string text = replace_all(kFrame, "ROUNDS", std::to_string(rounds));
   text = replace_all(text, "SLOTBYTES", std::to_string(slots * kSlotBytes));
   text = replace_all(text, "PERIOD", std::to_string(97 + seed % 211));
@@ -230,7 +232,8 @@ HostProgram random_program(uint64_t seed, unsigned slots, unsigned rounds, Inter
   program.cycle_only = interrupts != Interrupts::None;
 
   // Every third seed on a machine with two memory ports, every fifth with a small store buffer.
-  if (seed % 3 == 0) set_parameter(program.machine, "ports=2");
+  if (machine != nullptr) program.machine = *machine;
+  else if (seed % 3 == 0) set_parameter(program.machine, "ports=2");
   if (seed % 5 == 0) set_parameter(program.machine, seed % 2 == 0 ? "store_buffer=2" : "store_buffer=4");
   Generator generator(seed, program.machine.core.config.machine);
   const uint64_t first = program.symbol("slots");
@@ -251,6 +254,16 @@ HostProgram random_program(uint64_t seed, unsigned slots, unsigned rounds, Inter
     std::memcpy(place + molecule.bytes, words, onward.bytes);
   }
   return program;
+}
+
+}  // namespace
+
+HostProgram random_program(uint64_t seed, unsigned slots, unsigned rounds, Interrupts interrupts) {
+  return generate(nullptr, seed, slots, rounds, interrupts);
+}
+
+HostProgram random_program_for(const SystemParameters& machine, uint64_t seed, unsigned slots, unsigned rounds, Interrupts interrupts) {
+  return generate(&machine, seed, slots, rounds, interrupts);
 }
 
 }  // namespace chrysalis::hw::test

@@ -22,6 +22,7 @@ MACHINES = ('crusoe', 'efficeon', 'denver')
 COUNTED = ['--set', 'firmware.profiling=instrumentation', '--set', 'firmware.gear1_threshold=8']
 GEARS = {  # name: options, gears that have to appear
     'gears 1-3': (COUNTED + ['--set', 'firmware.max_gear=3', '--set', 'firmware.gear2_threshold=60', '--set', 'firmware.gear3_threshold=20'], '123'),
+    'trees': (COUNTED + ['--set', 'firmware.max_gear=3', '--set', 'firmware.region=tree', '--set', 'firmware.gear2_threshold=60', '--set', 'firmware.gear3_threshold=20'], '123'),
     'gear 2': (COUNTED + ['--set', 'firmware.max_gear=2', '--set', 'firmware.first_gear=2', '--set', 'firmware.gear2_threshold=30'], '2'),
     'gear 1': (COUNTED + ['--set', 'firmware.max_gear=1'], '1'),
 }
@@ -77,6 +78,7 @@ def main():
         jobs += [(machine, gears, kernel(name)) for name in sorted(os.listdir(arguments.kernels)) for machine in MACHINES for gears in GEARS]
     else:
         jobs += [(MACHINES[at], gears, kernel(name)) for name, at in SHORT for gears in ('gears 1-3', 'gear 2')]
+        jobs += [('crusoe', 'trees', kernel('regex-O3')), ('efficeon', 'trees', kernel('lz-O2'))]
         jobs += [('crusoe', 'gear 1', kernel('lz-O2')), ('crusoe', 'gears 1-3', kernel('lz-O2'), 'cycle')]
     if arguments.busybox:
         busybox = os.path.abspath(arguments.busybox)

@@ -24,11 +24,20 @@ every() {
 }
 
 all_options() {
+  local machine interpreter gear
   for interpreter in direct-threaded indirect-threaded decode-dispatch; do
-    "$@" "$hosted --set firmware.interpreter=$interpreter"
+    local interpreted="--set firmware.max_gear=0 --set firmware.interpreter=$interpreter"
+    "$@" "$hosted $interpreted"
     for machine in crusoe efficeon denver; do
-      "$@" "--fidelity functional --machine $machine --set firmware.interpreter=$interpreter"
-      "$@" "--fidelity cycle --machine $machine --set firmware.interpreter=$interpreter"
+      "$@" "--fidelity functional --machine $machine $interpreted"
+      "$@" "--fidelity cycle --machine $machine $interpreted"
+    done
+  done
+  for gear in 1 2 3; do
+    "$@" "$hosted --set firmware.max_gear=$gear"
+    for machine in crusoe efficeon denver; do
+      "$@" "--fidelity functional --machine $machine --set firmware.max_gear=$gear"
+      "$@" "--fidelity cycle --machine $machine --set firmware.max_gear=$gear"
     done
   done
 }

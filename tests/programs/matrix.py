@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Makes the comparisons with native execution under many sets of options, and prints a table of passed and failed.
 
-Rows: the sets of options of --matrix whose names contain one of --sets. Columns: the --parts. BUILD is a build folder with
+Rows: the sets of options of --matrix whose names contain one of --sets, among them without-SETTING=VALUE for each line of
+`chrysalis ablations`, by the hosted form. Columns: the --parts. BUILD is a build folder with
 chrysalis, guest_programs and kernel_programs built; the applets need build/guests (sim/fetch-guest.sh). What fails is
 printed as compare_programs.py prints it. The exit code is 1 if anything failed.
 
@@ -43,6 +44,14 @@ def read_sets(path):
     return sets
 
 
+def ablation_sets(chrysalis):
+    """What docs/ablations.md measures, each taken away from gear 3."""
+    lines = subprocess.run([chrysalis, 'ablations'], stdout=subprocess.PIPE, check=True).stdout.decode().splitlines()
+    settings = [line.split('\t')[0] for line in lines]
+    base = '--fidelity functional --firmware hosted --set firmware.max_gear=3 --set '
+    return {f'without-{setting}': base + setting for setting in settings}
+
+
 def compare(command, options, jobs, others):
     """The table's entry and whether all is well."""
     started = time.monotonic()
@@ -75,10 +84,12 @@ def main():
         parts['csmith'][-1] = arguments.seeds
     chosen = arguments.parts or list(parts)
     unknown = [part for part in chosen if part not in parts]
-    sets = {name: options for name, options in read_sets(arguments.matrix).items() if any(text in name for text in arguments.sets)}
+    chrysalis = arguments.chrysalis or os.path.join(build, 'sim/chrysalis')
+    sets = read_sets(arguments.matrix) | ablation_sets(chrysalis)
+    sets = {name: options for name, options in sets.items() if any(text in name for text in arguments.sets)}
     if unknown or not sets:
         parser.error(f'unknown parts: {" ".join(unknown)}' if unknown else f'no set of {arguments.matrix} is chosen')
-    others = ['--chrysalis', arguments.chrysalis or os.path.join(build, 'sim/chrysalis'), '--timeout', arguments.timeout]
+    others = ['--chrysalis', chrysalis, '--timeout', arguments.timeout]
     others += ['--every', arguments.every] if arguments.every else []
     width = max(map(len, sets)) + 2
     header = ' ' * width + ''.join(f'{part:<16}' for part in chosen).rstrip()

@@ -4,9 +4,12 @@
 #include <filesystem>
 #include <gtest/gtest.h>
 
+#include "isa-host/machine.h"
 #include "rtl/engine.h"
+#include "rtl/model.h"
 #include "tests/hw/host_program.h"
 #include "tests/hw/random_program.h"
+#include "tests/rtl/records.h"
 
 namespace chrysalis::hw::test {
 namespace {
@@ -53,6 +56,14 @@ void expect_equal(const CycleRun& model, const CycleRun& rtl, const std::string&
   }
 }
 
+void expect_equal_records(const HostProgram& program) {
+  std::vector<KeptRecord> expected = records_of(program, systemc_engine);
+  EXPECT_FALSE(expected.empty()) << program.name;
+  if (const auto d = compare_records(program, rtl::make_engine, expected))
+    ADD_FAILURE() << program.name << ": record " << d->record << ", cycle " << d->cycle << ": " << d->what.field << ": SystemC " << d->what.leader
+                  << ", RTL " << d->what.follower;
+}
+
 class RtlProgramTest : public testing::TestWithParam<std::string> {};
 
 TEST_P(RtlProgramTest, TakesTheSystemCModelsCycles) {
@@ -61,6 +72,7 @@ TEST_P(RtlProgramTest, TakesTheSystemCModelsCycles) {
   const CycleRun model = run_cycles(program, true);
   const CycleRun rtl = run_rtl(program, true);
   expect_equal(model, rtl, program.name);
+  expect_equal_records(program);
 }
 
 INSTANTIATE_TEST_SUITE_P(Programs, RtlProgramTest, testing::ValuesIn(programs()), [](const auto& parameter) {
@@ -75,19 +87,76 @@ uint64_t random_programs() {
   return text == nullptr ? 60 : std::strtoull(text, nullptr, 10);
 }
 
+void expect_equal(const HostProgram& program) {
+  const CycleRun model = run_cycles(program, false);
+  const CycleRun rtl = run_rtl(program, false);
+  expect_equal(model, rtl, program.name);
+  expect_equal_records(program);
+}
+
 void expect_random_programs_equal(Interrupts interrupts) {
-  for (uint64_t seed = 1; seed <= random_programs(); ++seed) {
-    const HostProgram program = random_program(seed, 60, 4, interrupts);
-    const CycleRun model = run_cycles(program, false);
-    const CycleRun rtl = run_rtl(program, false);
-    expect_equal(model, rtl, "seed " + std::to_string(seed));
-    if (testing::Test::HasFailure()) return;
-  }
+  for (uint64_t seed = 1; seed <= random_programs() && !testing::Test::HasFailure(); ++seed) expect_equal(random_program(seed, 60, 4, interrupts));
 }
 
 TEST(RtlRandomPrograms, WithoutInterrupts) { expect_random_programs_equal(Interrupts::None); }
 TEST(RtlRandomPrograms, WithTheCoresTimer) { expect_random_programs_equal(Interrupts::CoreTimer); }
 TEST(RtlRandomPrograms, WithADevicesTimer) { expect_random_programs_equal(Interrupts::Devices); }
+
+/// The machines whose cores this build has, but for the test machine.
+std::vector<std::string> machines() {
+  std::vector<std::string> names;
+  for (const rtl::BuiltModel& built : rtl::built_models())
+    if (built.machine != "testbench") names.push_back(built.machine);
+  return names;
+}
+
+class RtlMachineTest : public testing::TestWithParam<std::string> {};
+
+TEST_P(RtlMachineTest, RandomProgramsAreEqual) {
+  const SystemParameters machine = system_parameters(isa::load_machine(GetParam()), kConcealedBase, kConcealedSize);
+  for (uint64_t seed = 1; seed <= random_programs() && !HasFailure(); ++seed)
+    expect_equal(random_program_for(machine, seed, 60, 4, static_cast<Interrupts>(seed % 3)));
+}
+
+INSTANTIATE_TEST_SUITE_P(Machines, RtlMachineTest, testing::ValuesIn(machines()), [](const auto& parameter) { return parameter.param; });
+
+// Saved amid a run, the state continues in a new model as it would have in its own: same records and cycles to the end.
+TEST(RtlState, ContinuesInAnotherModel) {
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    const HostProgram program = random_program(seed, 60, 4, static_cast<Interrupts>(seed % 3));
+    const CycleRun whole = run_rtl(program, false);
+    for (unsigned part = 1; part < 8; ++part) {
+      CoreEngine* engine = nullptr;
+      const auto make = [&engine](const CoreParameters& parameters, isa::PhysicalMemory& memory, Surroundings& surroundings) {
+        std::unique_ptr<CoreEngine> made = rtl::make_engine(parameters, memory, surroundings);
+        engine = made.get();
+        return made;
+      };
+      const CycleRun parts = run_cycles(program, false, 10'000'000, make, [&](Platform& platform) {
+        platform.run(whole.cycles * part / 8);
+        rtl::restore(*engine, rtl::save(*engine));
+      });
+      expect_equal(whole, parts, program.name);
+      EXPECT_EQ(whole.statistics, parts.statistics);
+    }
+  }
+}
+
+TEST(RtlState, IsWholeAndChangesWithTime) {
+  const HostProgram program = random_program(1, 60, 4, Interrupts::None);
+  CoreEngine* engine = nullptr;
+  Platform platform(program.machine, kGuestRam, [&engine](const CoreParameters& parameters, isa::PhysicalMemory& memory, Surroundings& surroundings) {
+    std::unique_ptr<CoreEngine> made = rtl::make_engine(parameters, memory, surroundings);
+    engine = made.get();
+    return made;
+  });
+  platform.load(kConcealedBase, program.code.bytes.data(), program.code.bytes.size());
+  platform.run(1000);
+  const std::vector<uint8_t> before = rtl::save(*engine);
+  EXPECT_EQ(before, rtl::save(*engine));
+  platform.run(1100);
+  EXPECT_NE(before, rtl::save(*engine));
+}
 
 }  // namespace
 }  // namespace chrysalis::hw::test

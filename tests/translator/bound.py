@@ -2,7 +2,8 @@
 """Optimal lengths of the scheduling problems that schedule_study writes, beside what our scheduler made of them.
 
 A problem is feasible in T cycles if an integer program says so: x[i,t] = 1 when operation i issues in cycle t, within the window that
-its predecessors and successors leave; precedence in its disaggregated form; slots as Hall's condition, one row for
+its predecessors and successors leave; precedence in its disaggregated form; an operation that makes what the last exit
+expects in a register after all readers of that register's entry value, or a move more; slots as Hall's condition, one row for
 every union of the slot sets of units; literals, words, one branch, one atom that acts last, the divider. CBC
 decides it for growing T, from the larger of critical path and resource bounds on. A decision that takes too long
 counts as unknown: the bound is then what has been proven.
@@ -27,6 +28,7 @@ class Problem:
         self.first, self.final = fields["first"], fields["final"]
         self.ops = []       # (slots, literal, branch, last, divider cycles)
         self.joints = 0
+        self.homes = []     # (operation, slots of a move, [(reader, latency)])
         self.successors = collections.defaultdict(list)
         self.predecessors = collections.defaultdict(list)
 
@@ -54,7 +56,7 @@ class Problem:
                 self.tail[i] = max(self.tail[i], self.tail[j] + latency)
 
     def resources(self):
-        """Rows (operation -> words, capacity): what one molecule can hold."""
+        """Rows (slots or None, operation -> words, capacity): what one molecule can hold."""
         rows = []
         masks = set()
         for slots in {op[0] for op in self.ops}:
@@ -62,18 +64,18 @@ class Problem:
         for mask in sorted(masks):
             members = {i: 1 for i, op in enumerate(self.ops) if op[0] & ~mask == 0}
             if len(members) > bin(mask).count("1"):
-                rows.append((members, bin(mask).count("1")))
-        rows.append(({i: 1 + op[1] for i, op in enumerate(self.ops)}, self.width))
+                rows.append((mask, members, bin(mask).count("1")))
+        rows.append((~0, {i: 1 + op[1] for i, op in enumerate(self.ops)}, self.width))
         for column, capacity in ((1, self.literals), (2, 1), (3, 1)):
             members = {i: 1 for i, op in enumerate(self.ops) if op[column]}
             if len(members) > capacity:
-                rows.append((members, capacity))
+                rows.append((None, members, capacity))
         return rows
 
     def bound(self):
         """The larger of critical path and, over all windows of operations, resources."""
         best = max(self.head[i] + self.tail[i] for i in range(len(self.ops))) + 1
-        for members, capacity in self.resources():
+        for _, members, capacity in self.resources():
             heads = sorted({self.head[i] for i in members})
             for head in heads:
                 weights = collections.Counter()
@@ -106,6 +108,18 @@ def write_program(problem, cycles, path):
         out.write("Minimize\n obj: x0_%d\nSubject To\n" % early[0])
         for i in range(n + problem.joints):
             out.write(" " + " + ".join("x%d_%d" % (i, t) for t in range(early[i], late[i] + 1)) + " = 1\n")
+        moves = []
+        for h, (i, slots, readers) in enumerate(problem.homes):
+            move = ["z%d_%d" % (h, t) for t in range(cycles)]
+            moves.append((slots, move))
+            out.write(" " + " + ".join(move) + " <= 1\n")
+            for reader, latency in readers:
+                for t in range(early[i], late[i] + 1):
+                    if t - latency >= late[reader]:
+                        break
+                    made = ["x%d_%d" % (i, s) for s in range(early[i], t + 1)]
+                    read = ["x%d_%d" % (reader, s) for s in range(early[reader], t - latency + 1)] + move
+                    out.write(" " + " + ".join(made) + "".join(" - " + x for x in read) + " <= 0\n")
         for i in range(n + problem.joints):
             for j, latency in problem.successors[i]:
                 if late[i] + latency <= early[j]:
@@ -117,8 +131,12 @@ def write_program(problem, cycles, path):
                     left = ["x%d_%d" % (j, s) for s in range(early[j], t + 1)]
                     right = ["x%d_%d" % (i, s) for s in range(early[i], t - latency + 1)]
                     out.write(" " + " + ".join(left) + "".join(" - " + x for x in right) + " <= 0\n")
-        for members, capacity in problem.resources():
+        for mask, members, capacity in problem.resources():
             by_cycle = collections.defaultdict(list)
+            for slots, move in moves:
+                if mask is not None and slots & ~mask == 0:
+                    for t in range(cycles):
+                        by_cycle[t].append((1, move[t]))
             for i, weight in members.items():
                 for t in range(early[i], late[i] + 1):
                     by_cycle[t].append((weight, "x%d_%d" % (i, t)))
@@ -135,6 +153,8 @@ def write_program(problem, cycles, path):
         for i in range(n + problem.joints):
             for t in range(early[i], late[i] + 1):
                 out.write(" x%d_%d\n" % (i, t))
+        for _, move in moves:
+            out.write("".join(" %s\n" % x for x in move))
         out.write("End\n")
     return True
 
@@ -182,6 +202,9 @@ def read(path):
             problem.ops.append(tuple(map(int, rest.split()[:5])))
         elif kind == "edge":
             problem.edge(*map(int, rest.split()))
+        elif kind == "home":
+            words = rest.split()
+            problem.homes.append((int(words[0]), int(words[1]), [tuple(map(int, word.split(":"))) for word in words[2:]]))
         else:
             problem.joints += 1
     if problem:

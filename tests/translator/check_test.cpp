@@ -42,9 +42,10 @@ struct Code {
     uint32_t cycle = 0, number = 0;
   };
   std::vector<Molecule> molecules;
+  std::vector<uint32_t> paths;  // numbers of their first molecules
   size_t main = 0;
 
-  explicit Code(const CompiledRegion& from) : main(from.main_molecules) {
+  explicit Code(const CompiledRegion& from) : paths(from.paths), main(from.main_molecules) {
     for (uint32_t m = 0; m < from.molecules.size(); ++m) {
       Molecule& to = molecules.emplace_back();
       to.cycle = from.molecules[m].cycle;
@@ -74,6 +75,7 @@ struct Code {
     for (uint32_t m = 0; m < molecules.size(); ++m) places[molecules[m].number] = m;
     CompiledRegion out;
     out.main_molecules = static_cast<uint32_t>(main);
+    for (size_t path = 0; path < paths.size(); ++path) out.paths.push_back(path == 0 ? 0 : places[paths[path]]);
     std::vector<CompiledRegion::Exit> exits;
     for (uint32_t m = 0; m < molecules.size(); ++m) {
       out.molecules.push_back({static_cast<uint32_t>(out.atoms.size()), static_cast<uint8_t>(molecules[m].atoms.size()), molecules[m].cycle});
@@ -261,6 +263,11 @@ const std::vector<Mutation>& mutations() {
       {"KeptInOrder", {Rule::Order, Rule::Speculation}, [](Subject& s, unsigned n) {
          if (n != 0) return false;
          s.region.in_order.assign(s.region.code.insts.back().guest + 1u, 1);
+         return s.passing != 0;
+       }},
+      {"PairsKeptInOrder", {Rule::Order}, [](Subject& s, unsigned n) {
+         if (n != 0) return false;
+         s.region.in_order.assign(s.region.code.insts.back().guest + 1u, 4);
          return s.passing != 0;
        }},
       {"AMissingCommit", {Rule::Commit}, [](Subject& s, unsigned n) {
@@ -455,6 +462,125 @@ TEST_P(Mutations, AreRefusedByTheirRule) {
   EXPECT_GE(applied - harmless, 20u) << "the mutation hardly ever applies";
 }
 
+/// A tree of at least two paths that control can come to.
+struct TreeSubject {
+  std::vector<translator::Region> tree;
+  isa::MachineDescription machine;
+  CompiledRegion compiled;
+
+  /// The n-th map of an exit to a path, or null.
+  translator::Region::Map* exit_map(unsigned n, translator::Region*& path) {
+    for (translator::Region& region : tree) {
+      for (translator::Region::Map& map : region.maps) {
+        if (map.path == 0 || n-- != 0) continue;
+        path = &region;
+        return &map;
+      }
+    }
+    return nullptr;
+  }
+};
+
+struct TreeMutation {
+  const char* name;
+  Rules intended;
+  std::function<bool(TreeSubject&, unsigned n)> change;
+};
+void PrintTo(const TreeMutation& mutation, std::ostream* out) { *out << mutation.name; }
+
+/// The fixup of an exit to path `path`, in the main path or in its stub.
+CompiledRegion::Fixup* fixup_to(CompiledRegion& compiled, size_t path) {
+  for (CompiledRegion::Fixup& fixup : compiled.fixups) {
+    if (fixup.kind == translator::Target::Local && fixup.target == compiled.paths[path]) return &fixup;
+  }
+  return nullptr;
+}
+
+const std::vector<TreeMutation>& tree_mutations() {
+  using translator::Region;
+  static const std::vector<TreeMutation> kMutations = {
+      {"ValuesExpectedElsewhere", {Rule::Path}, [](TreeSubject& s, unsigned n) {
+         if (n + 1 >= s.tree.size() || s.tree[n + 1].entry.size() < 2) return false;
+         std::swap(s.tree[n + 1].entry[0].reg, s.tree[n + 1].entry[1].reg);
+         return true;
+       }},
+      {"ValuesLeftElsewhere", {Rule::Map}, [](TreeSubject& s, unsigned n) {
+         Region* path = nullptr;
+         Region::Map* const map = s.exit_map(n, path);
+         if (map == nullptr || map->count < 2) return false;
+         std::swap(path->bindings[map->first].value, path->bindings[map->first + 1].value);
+         return true;
+       }},
+      {"AnotherCheckpoint", {Rule::Path, Rule::Commit}, [](TreeSubject& s, unsigned n) {
+         if (n + 1 >= s.tree.size() || s.tree[n + 1].code.insts.empty()) return false;
+         ++s.tree[n + 1].committed;
+         return true;
+       }},
+      {"AnotherGuestPc", {Rule::Path}, [](TreeSubject& s, unsigned n) {
+         if (n + 1 >= s.tree.size() || s.tree[n + 1].code.insts.empty()) return false;
+         s.tree[n + 1].eip ^= 1;
+         return true;
+       }},
+      {"ToTheWrongPath", {Rule::Exit}, [](TreeSubject& s, unsigned n) {
+         if (n + 1 >= s.tree.size()) return false;
+         CompiledRegion::Fixup* const fixup = fixup_to(s.compiled, n + 1);
+         if (fixup == nullptr) return false;
+         fixup->target = s.compiled.paths[n];
+         return true;
+       }},
+      {"BehindThePathsBeginning", {Rule::Exit}, [](TreeSubject& s, unsigned n) {
+         if (n + 1 >= s.tree.size() || s.compiled.path_end(n + 1) < s.compiled.paths[n + 1] + 2) return false;
+         CompiledRegion::Fixup* const fixup = fixup_to(s.compiled, n + 1);
+         if (fixup == nullptr) return false;
+         ++fixup->target;
+         return true;
+       }},
+      {"APathTooFew", {Rule::Path}, [](TreeSubject& s, unsigned n) {
+         if (n != 0) return false;
+         s.compiled.paths.pop_back();
+         return true;
+       }},
+      {"ExitToThePathLeaves", {Rule::Exit, Rule::Commit, Rule::Map}, [](TreeSubject& s, unsigned n) {
+         Region* path = nullptr;
+         Region::Map* const map = s.exit_map(n, path);
+         if (map == nullptr) return false;
+         map->path = 0;
+         return true;
+       }},
+  };
+  return kMutations;
+}
+
+class TreeMutations : public testing::TestWithParam<TreeMutation> {};
+
+TEST_P(TreeMutations, AreRefusedByTheirRule) {
+  unsigned applied = 0;
+  for (const NamedMachine& machine : machines()) {
+    if (machine.name != "crusoe" && machine.name != "efficeon") continue;
+    const unsigned enough = applied + 40;
+    for (uint64_t seed = 1; seed <= 2000 && applied < enough; ++seed) {
+      RandomRegion random = random_region(seed, 20 + seed % 90, machine.machine.alias_entries);
+      TreeSubject legal{split(random, seed), machine.machine, {}};
+      translator::compile(legal.tree, legal.machine, {}, legal.compiled);
+      if (legal.tree.size() < 2 || std::any_of(legal.tree.begin(), legal.tree.end(), [](const auto& path) { return path.code.insts.empty(); })) continue;
+      const std::vector<Finding> none = translator::checking::check(legal.tree, legal.machine, legal.compiled);
+      ASSERT_TRUE(none.empty()) << translator::checking::report(none, legal.compiled);
+      for (unsigned n = 0; n < 3; ++n) {
+        TreeSubject subject = legal;
+        if (!GetParam().change(subject, n)) break;
+        ++applied;
+        const std::vector<Finding> findings = translator::checking::check(subject.tree, subject.machine, subject.compiled);
+        const bool refused = std::any_of(findings.begin(), findings.end(), [&](const Finding& f) { return GetParam().intended.count(f.rule) != 0; });
+        ASSERT_TRUE(refused) << machine.name << ", seed " << seed << ", opportunity " << n << "\n"
+                             << translator::checking::report(findings, subject.compiled) << translator::checking::listing(subject.compiled);
+      }
+    }
+  }
+  EXPECT_GE(applied, 20u) << "the mutation hardly ever applies";
+}
+
+INSTANTIATE_TEST_SUITE_P(Checker, TreeMutations, testing::ValuesIn(tree_mutations()), [](const auto& info) { return info.param.name; });
+
 /// A region of guest code, written operation by operation.
 struct Guest {
   translator::Region region;
@@ -514,6 +640,33 @@ TEST(Checker, AbsoluteAddressesOfBothSignsMeet) {
   const ir::ValueId loaded = g.value(ir::Op::Load, 1, {low}, -14);
   g.exit(1, 2, loaded);
   EXPECT_EQ(rules_of(g.check()), Rules{});
+}
+
+// What waits for a commit when a path of a tree begins waits with what the path stores.
+TEST(Checker, StoresBeforeAPathAreInTheBuffer) {
+  std::vector<translator::Region> tree(2);
+  for (unsigned path = 0; path < 2; ++path) {
+    Guest g;
+    g.add(ir::Op::Store, 0, {0, 1}).width = 32;
+    if (path == 0) {
+      ir::Inst& leave = g.add(ir::Op::ExitIf, 0, {2}, 0x1000);
+      leave.cond = ir::Cond::NonZero;
+      g.region.add_map(g.region.entry);
+      g.region.maps.back().path = 1;
+    }
+    g.exit(0, 1, 1);
+    tree[path] = g.region;
+  }
+  const auto rules = [&tree](uint16_t entries) {
+    isa::MachineDescription machine = denver_like();
+    machine.store_buffer_entries = entries;
+    std::vector<translator::Region> copy = tree;
+    CompiledRegion compiled;
+    translator::compile(copy, machine, {}, compiled);
+    return rules_of(translator::checking::check(copy, machine, compiled));
+  };
+  EXPECT_EQ(rules(2), Rules{});
+  EXPECT_EQ(rules(1), Rules{Rule::Buffer});
 }
 
 TEST(Checker, CommitsStandBeforeWhatMayFault) {

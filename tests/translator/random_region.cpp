@@ -390,6 +390,145 @@ class KeptLoads {
 
 RandomRegion random_region(uint64_t seed, unsigned size, unsigned alias_entries) { return Maker(seed, size, alias_entries).run(); }
 
+namespace {
+
+class Splitter {
+ public:
+  Splitter(RandomRegion& random, uint64_t seed) : random_(random), code_(random.region.code.insts), seed_(seed) {}
+
+  std::vector<translator::Region> run() {
+    choose();
+    translator::Region root = random_.region;
+    root.code.insts.clear();
+    root.maps.clear();
+    root.bindings.clear();
+    tree_.push_back(root);
+    add_path(0, 0, 0);
+    leave_out();
+    return std::move(tree_);
+  }
+
+ private:
+  /// Side exits over which no Keep reaches back, if registers are enough for what lives there. Two at most: each doubles the paths.
+  void choose() {
+    constexpr size_t kMost = 2;
+    if (code_.back().op == Op::Call || code_.back().op == Op::CallInd) return;  // which return to the next molecule
+    for (size_t at = 0; at < code_.size() && chosen_.size() < kMost; ++at) {
+      if (code_[at].op != Op::ExitIf && code_[at].op != Op::Branch) continue;
+      seed_ = seed_ * 6364136223846793005u + 1442695040888963407u;
+      if ((seed_ >> 40) % 3 == 0 || keeps_over(at) || live_after(at).size() > room()) continue;
+      chosen_.push_back(at);
+    }
+  }
+
+  size_t room() const { return static_cast<size_t>(__builtin_popcountll(random_.region.allocatable)); }
+
+  bool keeps_over(size_t at) const {
+    for (size_t i = at; i < code_.size(); ++i) {
+      if (code_[i].op == Op::Keep && made_before(code_[i].src[0], at)) return true;
+    }
+    return false;
+  }
+
+  bool made_before(ValueId value, size_t at) const {
+    for (const translator::Binding& binding : random_.region.entry) {
+      if (binding.value == value) return true;
+    }
+    for (size_t i = 0; i < at; ++i) {
+      if (code_[i].value == value || code_[i].flags == value) return true;
+    }
+    return false;
+  }
+
+  size_t point_of(size_t at) const {
+    return static_cast<size_t>(std::count_if(code_.begin(), code_.begin() + static_cast<long>(at), [](const ir::Inst& inst) { return translator::is_point(inst); }));
+  }
+
+  /// Values made before `at` and used behind it, with a register for each.
+  std::vector<translator::Binding> live_after(size_t at) const {
+    std::vector<ValueId> live;
+    const auto use = [&](ValueId value) {
+      if (value != kNoValue && made_before(value, at) && std::find(live.begin(), live.end(), value) == live.end()) live.push_back(value);
+    };
+    size_t point = point_of(at) + 1;
+    for (size_t i = at + 1; i < code_.size(); ++i) {
+      for (const ValueId source : code_[i].src) use(source);
+      if (!translator::is_point(code_[i])) continue;
+      for (const translator::Binding& binding : random_.region.map(point++)) use(binding.value);
+    }
+    std::vector<translator::Binding> out;
+    uint64_t free = random_.region.allocatable;
+    for (const ValueId value : live) {
+      uint8_t reg = 0xff;
+      for (const translator::Binding& binding : random_.region.entry) {
+        if (binding.value == value && !(random_.region.allocatable >> binding.reg & 1)) reg = binding.reg;
+      }
+      if (reg == 0xff && free != 0) {
+        reg = static_cast<uint8_t>(__builtin_ctzll(free));
+        free &= free - 1;
+      }
+      out.push_back({value, reg});
+    }
+    return out;
+  }
+
+  /// What begins at operation `first`, and the paths that it is left for, those of `chosen_` from `next` on.
+  void add_path(size_t path, size_t first, size_t next) {
+    size_t point = point_of(first);
+    struct Fork {
+      size_t at, next, path;
+    };
+    std::vector<Fork> forks;
+    for (size_t i = first; i < code_.size(); ++i) {
+      ir::Inst inst = code_[i];
+      const bool forks_here = next < chosen_.size() && chosen_[next] == i;
+      if (translator::is_point(inst)) {
+        std::vector<translator::Binding> map(random_.region.map(point).begin(), random_.region.map(point).end());
+        if (forks_here) map = live_after(i);
+        tree_[path].add_map(map);
+        translator::Region::Map& made = tree_[path].maps.back();
+        made.likely = random_.region.maps[point].likely;
+        made.completed = random_.region.maps[point].completed;
+        made.eip = random_.region.maps[point].eip;
+        ++point;
+      }
+      if (forks_here) {
+        inst.op = Op::ExitIf;
+        if (forks.size() + path % 2 == 0) inst.cond = static_cast<ir::Cond>(static_cast<unsigned>(inst.cond) ^ 1);
+        forks.push_back({i, ++next, tree_.size()});
+        tree_[path].maps.back().path = static_cast<uint16_t>(tree_.size());
+        translator::Region side = random_.region;
+        side.code.insts.clear();
+        side.maps.clear();
+        side.bindings.clear();
+        side.readable = 0;
+        side.entry = live_after(i);
+        tree_.push_back(side);
+      }
+      tree_[path].code.insts.push_back(inst);
+    }
+    for (const Fork& fork : forks) add_path(fork.path, fork.at + 1, fork.next);
+  }
+
+  void leave_out() {
+    translator::Region& region = random_.region;
+    for (size_t i = chosen_.size(); i-- > 0;) {
+      region.maps.erase(region.maps.begin() + static_cast<long>(point_of(chosen_[i])));
+      code_.erase(code_.begin() + static_cast<long>(chosen_[i]));
+    }
+  }
+
+  RandomRegion& random_;
+  std::vector<ir::Inst>& code_;
+  uint64_t seed_;
+  std::vector<size_t> chosen_;
+  std::vector<translator::Region> tree_;
+};
+
+}  // namespace
+
+std::vector<translator::Region> split(RandomRegion& random, uint64_t seed) { return Splitter(random, seed).run(); }
+
 Outcome evaluate_region(const RandomRegion& random) {
   const translator::Region& region = random.region;
   Outcome out;

@@ -28,6 +28,10 @@ struct RandomRegion {
 /// roll back, some loads are already deleted and stand as Op::Keep; no more than `alias_entries` loads are kept at once.
 RandomRegion random_region(uint64_t seed, unsigned size, unsigned alias_entries = 8);
 
+/// A tree that does what `random` does without those of its side exits that lead to paths: each path repeats what follows its exit.
+/// Its exits are chosen by `seed`. Out: `random` without them. One path: there is no exit to choose.
+std::vector<translator::Region> split(RandomRegion& random, uint64_t seed);
+
 /// What a rollback returns to.
 struct Checkpoint {
   std::vector<std::pair<unsigned, uint64_t>> registers;

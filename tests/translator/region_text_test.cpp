@@ -77,7 +77,7 @@ TEST(RegionText, EveryLineOfTheHeadIsRead) {
   region.allocatable = 0x8000'0000'0fff'fe01;
   region.readable = uint64_t{1} << 62;
   region.stack = 4;
-  region.in_order = {0, 1, 0, 1};
+  region.in_order = {0, 1, 6, 1};
   region.code.next_value = 5;
   region.entry = {{0, 0}, {3, 9}, {4, 62}};
   region.add_map(region.entry);
@@ -94,7 +94,7 @@ TEST(RegionText, EveryLineOfTheHeadIsRead) {
             "  allocatable r0, r9-r27, r63\n"
             "  readable r62\n"
             "  stack v4\n"
-            "  in_order 1, 3\n"
+            "  in_order 1, 2:6, 3\n"
             "  entry eax=v0, flags=v3, r62=v4\n"
             "guest 3\n"
             "  exit @0x8048010 rmap{eax=v0, flags=v3, r62=v4} completed 7, likely\n");
@@ -121,7 +121,7 @@ TEST(RegionText, ErrorsSayWhatWouldBeAccepted) {
   EXPECT_EQ(problem("jump L1 rmap{r0=f0}"), "3: f0 is no flags result: write v0");
   EXPECT_EQ(problem("jump L1 rmap{r0:v0}"), "3: 'r0:v0' is no binding; one is REGISTER=VALUE, such as eax=v3 or r20=v3");
   EXPECT_EQ(problem("jump L1 rmap{r0=v0"), "3: rmap{ lacks its }");
-  EXPECT_EQ(problem("jump L1 rmap{} often"), "3: 'often' says nothing of an exit; accepted are 'completed N', 'pc @ADDRESS' and 'likely'");
+  EXPECT_EQ(problem("jump L1 rmap{} often"), "3: 'often' says nothing of an exit; accepted are 'completed N', 'pc @ADDRESS', 'path N' and 'likely'");
   EXPECT_EQ(problem("v1 = copy.32 v0 rmap{}"), "3: only exits and commits have a map");
   EXPECT_EQ(problem("allocatable r5-r2"), "3: 'r5-r2' is no register r0 to r63, nor a range such as r0-r7");
   EXPECT_EQ(problem("guest x"), "3: a guest instruction is a number from 0 to 65535, not 'x'");

@@ -3,6 +3,7 @@
 //
 //   schedule_study [--machine NAME]... [--own-source] [--unroll N] [--max N] [--without PASS]... [--problems FILE] [--repeat N] PROGRAM...
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -35,7 +36,7 @@ class ProblemWriter {
   }
 
   void write(const std::string& name, const isa::MachineModel& machine, const translator::MachineCode& code,
-             const translator::DependenceGraph& graph, uint32_t first, uint32_t final) {
+             const translator::PointReads& reads, const translator::DependenceGraph& graph, uint32_t first, uint32_t final) {
     if (!out_.is_open()) return;
     const isa::MachineDescription& core = machine.core;
     out_ << "problem " << name << " " << machine.name << " width " << unsigned{core.width} << " literals " << unsigned{core.literal_slots}
@@ -53,9 +54,28 @@ class ProblemWriter {
     for (uint32_t from = 0; from < graph.nodes(); ++from) {
       graph.for_each_successor(from, [&](uint32_t to, uint32_t latency) { out_ << "edge " << from << " " << to << " " << latency << "\n"; });
     }
+    for (const translator::Homecoming& home : code.homecomings) write_home(home, core, code, reads);
   }
 
  private:
+  /// Who needs the entry value of the register that `home` is for: it waits for them, or there is a move more.
+  void write_home(const translator::Homecoming& home, const isa::MachineDescription& core, const translator::MachineCode& code,
+                  const translator::PointReads& reads) {
+    unsigned slots = 0;
+    for (unsigned slot = 0; slot < core.width; ++slot) slots |= isa::offers(core.slot_units[slot], isa::info(isa::Op::Mov).unit) ? 1u << slot : 0;
+    out_ << "home " << home.op << " " << slots;
+    const translator::Reg entry = translator::virtual_register(home.entry);
+    for (size_t at = 0; at < code.ops.size(); ++at) {
+      if (at == home.op) continue;
+      const translator::OpRegs regs = registers_of(code.ops[at]);
+      if (std::count(regs.reads, regs.reads + regs.read_count, entry) != 0) out_ << " " << at << ":0";
+      if (code.ops[at].point < 0 || code.ops[at].point == code.last_point) continue;
+      const std::span<const translator::Reg> map = reads.at(code.ops[at].point);
+      if (std::count(map.begin(), map.end(), entry) != 0) out_ << " " << at << ":1";
+    }
+    out_ << "\n";
+  }
+
   std::ofstream out_;
 };
 
@@ -100,12 +120,18 @@ void study(const Settings& settings, const std::vector<Superblock>& blocks, cons
     std::vector<translator::MachOp> ops = code.ops;
     translator::PointReads reads;
     virtual_reads(region, code, reads);
-    scheduler.run(ops, code.virtuals, reads, preschedule_options(region, code, machine.core, options), plan);
-    problems.write(block.name, machine, code, scheduler.graph(), plan.cycles, stats.cycles);
+    translator::ScheduleOptions plan_options = preschedule_options(region, code, machine.core, options);
+    scheduler.run(ops, code.virtuals, reads, plan_options, plan);
+    const uint32_t first = plan.cycles;
+    // That an operation waits for its home register is the scheduler's choice, and no part of the problem.
+    plan_options.homecomings = {};
+    ops = code.ops;
+    scheduler.run(ops, code.virtuals, reads, plan_options, plan);
+    problems.write(block.name, machine, code, reads, scheduler.graph(), first, stats.cycles);
     instructions += block.instructions;
     operations += stats.operations;
     atoms += code.ops.size();
-    first_cycles += plan.cycles;
+    first_cycles += first;
     cycles += stats.cycles;
     moves += stats.moves;
     passing += stats.passing_loads;

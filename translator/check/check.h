@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,7 +33,8 @@ namespace chrysalis::translator::checking {
   RULE(Check, "check", "a store checks no entry without need, and none that the region has not filled")                           \
   RULE(Precise, "precise", "where nothing is taken back, a commit stands directly before each instruction that may fault, and accesses keep their order") \
   RULE(Buffer, "buffer", "between two commits there are no more guest stores than the store buffer holds")                         \
-  RULE(Link, "link", "a link stub gives the target and the number of its exit, and changes nothing else")
+  RULE(Link, "link", "a link stub gives the target and the number of its exit, and changes nothing else")                          \
+  RULE(Path, "path", "a path of a tree begins with its values where the exit that leads there has them, and with its checkpoint")
 
 enum class Rule : uint8_t {
 #define RULE(name, text, demand) name,
@@ -63,6 +65,9 @@ bool can_check(const Region& region);
 /// In:    a region that satisfies verify_region() and can_check(); molecules of the main path, then stubs.
 /// Cost:  quadratic in the region's memory accesses, linear in the rest.
 std::vector<Finding> check(const Region& region, const isa::MachineDescription& machine, const CompiledRegion& compiled,
+                           const CheckOptions& options = {});
+/// The same for the paths of a tree, each of which is proved for itself.
+std::vector<Finding> check(std::span<const Region> tree, const isa::MachineDescription& machine, const CompiledRegion& compiled,
                            const CheckOptions& options = {});
 
 /// Lines "rule, molecule, atom `disassembly`: text", and the molecule concerned.

@@ -13,8 +13,8 @@ namespace chrysalis::translator::checking {
 
 class Checker {
  public:
-  /// `choice`: which of several equal accesses of one guest instruction an atom is taken to make: the first or the last.
-  Checker(const Region& region, const isa::MachineDescription& machine, const CompiledRegion& compiled, const CheckOptions& options,
+  /// Of path `path`. `choice`: which of several equal accesses of one guest instruction an atom is taken to make: the first or the last.
+  Checker(std::span<const Region> tree, size_t path, const isa::MachineDescription& machine, const CompiledRegion& compiled, const CheckOptions& options,
           unsigned choice);
 
   std::vector<Finding> run();
@@ -31,7 +31,7 @@ class Checker {
     Kind kind;
     bool guest;
     uint8_t size;           ///< bytes
-    bool in_order;
+    uint8_t order;          ///< Region::in_order
     bool wanted = true;     ///< false of probes, and of loads whose atom delivers no value: they are there for their faults
     uint8_t entry = 0xff;   ///< of a load under protection
     uint8_t mask = 0;       ///< of a store under mask
@@ -71,6 +71,7 @@ class Checker {
   const ir::Inst& inst(uint32_t index) const { return region_.code.insts[index]; }
   Term value(ir::ValueId id) const { return id == ir::kNoValue ? 0 : values_[id]; }
   Terms::Test exit_condition(const ir::Inst& exit);
+  unsigned stores_before(size_t path) const;
 
   // Following molecules.
   void walk_main();
@@ -89,7 +90,9 @@ class Checker {
   void follow_stub(const At& from, State state, const Event& event);
   void commit(const At& at, const State& before, State& next, const Event& event);
   void check_map(const At& at, const State& state, int32_t point, bool shadowed_only);
-  bool needs_commit(const ir::Inst& exit) const;
+  bool needs_commit(const Event& event) const;
+  uint16_t next_path(const Event& event) const { return event.point < 0 ? uint16_t{0} : region_.maps[static_cast<size_t>(event.point)].path; }
+  void enter_path(const At& at, const State& state, const Event& event);
   void leave(const At& at, const State& before, const State& state, const Event& event);
   bool leads_to(const At& at, Target kind, int64_t target);
   void check_link(const At& at, uint32_t exit, uint32_t target, bool returns);
@@ -125,6 +128,8 @@ class Checker {
     findings_.push_back({rule, access.molecule, access.atom, std::move(text)});
   }
 
+  const std::span<const Region> tree_;
+  const size_t path_;
   const Region& region_;
   const isa::MachineDescription& machine_;
   const CompiledRegion& compiled_;

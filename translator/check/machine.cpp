@@ -1,4 +1,6 @@
 // Molecules alone: what the machine accepts, and the cycles that they are planned for.
+#include <algorithm>
+
 #include "isa-host/assembler.h"
 #include "isa-host/codec.h"
 #include "translator/check/checker.h"
@@ -30,6 +32,7 @@ void Checker::check_molecules() {
   uint32_t first = 0;
   for (uint32_t m = 1; m <= compiled_.molecules.size(); ++m) {
     const bool begins = m == compiled_.molecules.size() || m == compiled_.main_molecules ||
+                        std::find(compiled_.paths.begin(), compiled_.paths.end(), m) != compiled_.paths.end() ||
                         (m > compiled_.main_molecules && compiled_.molecules[m].cycle == 0);
     if (!begins) continue;
     check_cycles(first, m - first);

@@ -2,6 +2,7 @@
 #include "isa-host/assembler.h"
 #include "translator/check/checker.h"
 #include "translator/ir/text.h"
+#include "translator/order.h"
 
 namespace chrysalis::translator::checking {
 
@@ -86,7 +87,8 @@ void Checker::check_pair(const Access& earlier, const Access& later) {
 void Checker::check_passing(const Access& store, const Access& load) {
   const std::string what = "the load " + describe(load) + " passes the store " + describe(store);
   if (!region_.faults_roll_back || !load.guest) return report(Rule::Order, load, what);
-  if (load.in_order || store.in_order) return report(Rule::Order, load, what + ", though one of them is to be kept in order");
+  if (((load.order | store.order) & kWithAll) != 0) return report(Rule::Order, load, what + ", though one of them is to be kept in order");
+  if ((load.order & store.order) != 0) return report(Rule::Order, load, what + ", though they are to be kept in order");
   if (load.entry == 0xff) return report(Rule::Order, load, what + " without protection");
   if (!(store.mask >> load.entry & 1)) {
     return report(Rule::Alias, store, what + ", which does not check entry " + std::to_string(load.entry));
@@ -165,7 +167,7 @@ void Checker::check_event(const Access& access, const Event& event) {
   if (access.molecule > event.molecule) return;
   if (access.guest) {
     if (!region_.faults_roll_back) report(Rule::Speculation, access, describe(access) + " is made above " + other + ", though faults do not roll back");
-    else if (access.in_order) report(Rule::Speculation, access, describe(access) + " is made above " + other + ", though it is to be kept in order");
+    else if ((access.order & kWithAll) != 0) report(Rule::Speculation, access, describe(access) + " is made above " + other + ", though it is to be kept in order");
   } else if (exit && !is_safe(access, event)) {
     report(Rule::Speculation, access, describe(access) + " is made above " + other + ", and nothing says that its address can be read there");
   }
@@ -190,7 +192,7 @@ bool Checker::is_safe(const Access& load, const Event& exit) const {
 /// Orders that need no hardware (docs: Smith and Nair): registers are written in any order, but at an access the last commit is
 /// the instruction's own beginning, so that its map is the checkpoint; and memory is not reordered.
 void Checker::check_precise() {
-  uint64_t completed = 0;
+  uint64_t completed = region_.committed;
   size_t next = 0;
   for (uint32_t i = 0; i < region_.code.insts.size(); ++i) {
     const ir::Inst& op = inst(i);
@@ -199,7 +201,7 @@ void Checker::check_precise() {
       completed += terms_.constant_of(value(op.src[0]));
       continue;
     }
-    if ((ir::effects(op) & ir::kMayFault) == 0 || op.guest == completed) continue;
+    if ((ir::effects(op) & ir::kMayFault) == 0 || op.guest - uint64_t{region_.skipped} == completed) continue;
     const Access* const access = access_of(i);
     const uint32_t at = access != nullptr ? access->molecule : next < events_.size() ? events_[next].molecule : Finding::kNone;
     findings_.push_back({Rule::Precise, at, access != nullptr ? access->atom : Finding::kNone,
@@ -215,16 +217,36 @@ void Checker::check_precise() {
   }
 }
 
+/// Guest stores that wait for a commit where path `path` begins.
+unsigned Checker::stores_before(size_t path) const {
+  for (size_t p = 0; p < path; ++p) {
+    const Region& parent = tree_[p];
+    unsigned stores = 0;
+    bool committed = false;
+    size_t point = 0;
+    for (const ir::Inst& op : parent.code.insts) {
+      stores += (ir::effects(op) & (ir::kStore | ir::kGuest)) == (ir::kStore | ir::kGuest) && op.op != ir::Op::ProbeWrite;
+      if (!is_point(op)) continue;
+      if (parent.maps[point++].path == path) return stores + (committed ? 0 : stores_before(p));
+      if (ir::is_exit(op)) continue;
+      committed = true;
+      stores = 0;
+    }
+  }
+  return 0;
+}
+
 void Checker::check_buffer() {
   if (!region_.faults_roll_back || machine_.store_buffer_entries == 0) return;
   uint32_t from = 0;
+  unsigned stores = stores_before(path_);
   const auto count = [&](uint32_t until, uint32_t at) {
-    unsigned stores = 0;
     for (const Access& access : accesses_) stores += access.is_store() && access.guest && access.inst >= from && access.inst < until;
     if (stores > machine_.store_buffer_entries) {
       findings_.push_back({Rule::Buffer, at, Finding::kNone, std::to_string(stores) + " guest stores without a commit"});
     }
     from = until;
+    stores = 0;
   };
   for (const Event& event : events_) {
     const bool final = event.inst + 1 == region_.code.insts.size();

@@ -61,13 +61,14 @@ const char* name(Rule rule) {
   return kNames[static_cast<unsigned>(rule)];
 }
 
-Checker::Checker(const Region& region, const isa::MachineDescription& machine, const CompiledRegion& compiled,
+Checker::Checker(std::span<const Region> tree, size_t path, const isa::MachineDescription& machine, const CompiledRegion& compiled,
                  const CheckOptions& options, unsigned choice)
-    : region_(region), machine_(machine), compiled_(compiled), options_(options), choice_(choice), values_(region.code.next_value, 0) {}
+    : tree_(tree), path_(path), region_(tree[path]), machine_(machine), compiled_(compiled), options_(options), choice_(choice),
+      values_(region_.code.next_value, 0) {}
 
 std::vector<Finding> Checker::run() {
   read_region();
-  check_molecules();
+  if (path_ == 0) check_molecules();  // of all paths
   walk_main();
   for (const Access& access : accesses_) {
     if (access.molecule == kNever) findings_.push_back({Rule::Once, Finding::kNone, Finding::kNone, describe(access) + " is never made"});
@@ -123,7 +124,7 @@ void Checker::add_access(uint32_t index) {
                 : (ir::info(op.op).effects & ir::kStore) != 0 ? Access::Kind::Store
                                                                  : Access::Kind::Load;
   access.size = static_cast<uint8_t>(op.width / 8);
-  access.in_order = op.guest < region_.in_order.size() && region_.in_order[op.guest] != 0;
+  access.order = op.guest < region_.in_order.size() ? region_.in_order[op.guest] : uint8_t{0};
   access.inst = index;
   const unsigned width = access.guest ? 32 : 64;
   const Terms::Sum base = terms_.sum(value(op.src[0]), width);
@@ -142,7 +143,9 @@ Terms::Test Checker::exit_condition(const ir::Inst& exit) {
   return exit.cond == ir::Cond::NonZero ? test : Terms::negated(test);
 }
 
-bool Checker::needs_commit(const ir::Inst& exit) const {
+bool Checker::needs_commit(const Event& event) const {
+  const ir::Inst& exit = inst(event.inst);
+  if (next_path(event) != 0) return false;
   return exit.op == ir::Op::Exit || exit.op == ir::Op::ExitIf || exit.op == ir::Op::ExitInd || exit.op == ir::Op::ExitIndIf;
 }
 
@@ -152,9 +155,11 @@ void Checker::walk_main() {
   State state;
   for (unsigned reg = 0; reg < kRegisters; ++reg) state.reg[reg] = terms_.leaf(Source::Entry, reg);
   state.reg[isa::kZero] = terms_.zero();
-  for (unsigned reg = 0; reg < isa::kShadowedInt; ++reg) state.shadow[reg] = region_.faults_roll_back ? state.reg[reg] : undefined();
+  const bool at_checkpoint = region_.faults_roll_back && path_ == 0;
+  for (unsigned reg = 0; reg < isa::kShadowedInt; ++reg) state.shadow[reg] = at_checkpoint ? state.reg[reg] : undefined();
   state.gpc = region_.eip;
-  for (uint32_t m = 0; m < compiled_.main_molecules && findings_.size() < kMostFindings; ++m) {
+  state.completed = region_.committed;
+  for (uint32_t m = compiled_.paths[path_]; m < compiled_.path_end(path_) && findings_.size() < kMostFindings; ++m) {
     if (left_ && !walks_) {
       findings_.push_back({Rule::Exit, m, Finding::kNone, "control never comes here"});
       break;
@@ -315,7 +320,7 @@ void Checker::act_last(const At& at, const State& before, State& next, bool main
   if (next_event_ >= events_.size()) return report(Rule::Once, at, "nothing of this kind is left in the region");
   Event& event = events_[next_event_];
   const ir::Inst& expected = inst(event.inst);
-  if (commits && ir::is_final_exit(expected) && needs_commit(expected)) {
+  if (commits && ir::is_final_exit(expected) && needs_commit(event)) {
     if (event.molecule != kNever) return report(Rule::Commit, at, "the exit has been committed already");
     event.molecule = at.molecule;
     return commit(at, before, next, event);
@@ -517,7 +522,8 @@ void Checker::side_exit(const At& at, const State& before, const State& next) {
   const CompiledRegion::Fixup* const aim = fixup(at.global);
   State state = next;
   state.committed = -1;
-  if (aim != nullptr && aim->kind == Target::Local && linked(at.global) == nullptr) follow_stub(at, std::move(state), event);
+  const bool to_path = next_path(event) != 0 && aim != nullptr && aim->target < compiled_.main_molecules;
+  if (aim != nullptr && aim->kind == Target::Local && linked(at.global) == nullptr && !to_path) follow_stub(at, std::move(state), event);
   else leave(at, before, state, event);
 }
 
@@ -534,7 +540,7 @@ void Checker::follow_stub(const At& from, State state, const Event& event) {
       const At at{m, i, &list[i], compiled_.molecules[m].first + i};
       if (row.has(isa::kRollback | isa::kSerializing)) report(Rule::Exit, at, "an exit stub has nothing of this kind");
       if (!row.has(isa::kCommit)) continue;
-      if (!needs_commit(inst(event.inst))) report(Rule::Commit, at, "this exit does not commit");
+      if (!needs_commit(event)) report(Rule::Commit, at, "this exit does not commit");
       else if (state.committed >= 0) report(Rule::Commit, at, "the exit has been committed already");
       else commit(at, before, state, event);
     }
@@ -551,8 +557,9 @@ void Checker::leave(const At& at, const State&, const State& state, const Event&
   const ir::Inst& exit = inst(event.inst);
   const bool in_stub = at.molecule >= compiled_.main_molecules;
   if (in_stub && at.atom->op != isa::Op::Br) return report(Rule::Exit, at, "an exit stub ends with a plain branch");
-  if (needs_commit(exit) && state.committed != event.point) report(Rule::Commit, at, "control leaves without a commit");
+  if (needs_commit(event) && state.committed != event.point) report(Rule::Commit, at, "control leaves without a commit");
   check_map(at, state, event.point, false);
+  if (next_path(event) != 0) return enter_path(at, state, event);
   switch (exit.op) {
     case ir::Op::Exit:
     case ir::Op::ExitIf: {
@@ -573,11 +580,26 @@ void Checker::leave(const At& at, const State&, const State& state, const Event&
   }
 }
 
+/// Control goes on in another path of the tree.
+void Checker::enter_path(const At& at, const State& state, const Event& event) {
+  const uint16_t next = next_path(event);
+  if (next >= tree_.size() || next >= compiled_.paths.size()) return report(Rule::Path, at, "the tree has no path " + std::to_string(next));
+  const Region& path = tree_[next];
+  leads_to(at, Target::Local, compiled_.paths[next]);
+  const std::span<const Binding> map = region_.map(static_cast<size_t>(event.point));
+  bool same = map.size() == path.entry.size();
+  for (size_t i = 0; same && i < map.size(); ++i) same = map[i].reg == path.entry[i].reg;
+  if (!same) report(Rule::Path, at, "path " + std::to_string(next) + " expects its values elsewhere");
+  if (state.gpc != path.eip || state.completed != path.committed) {
+    report(Rule::Path, at, "path " + std::to_string(next) + " has another checkpoint: " + std::to_string(path.committed) + " guest instructions, not " + std::to_string(state.completed));
+  }
+}
+
 void Checker::final_exit(const At& at, const State& before, const State& next) {
   Event& event = events_[std::min(next_event_, events_.size() - 1)];
   const ir::Inst& exit = inst(event.inst);
   const isa::Atom& atom = *at.atom;
-  if (!needs_commit(exit)) event.molecule = at.molecule;
+  if (!needs_commit(event)) event.molecule = at.molecule;
   if (event.molecule == kNever) event.molecule = at.molecule;
   const auto done = [this] {
     next_event_ = events_.size();
@@ -647,11 +669,24 @@ bool can_check(const Region& region) {
 
 std::vector<Finding> check(const Region& region, const isa::MachineDescription& machine, const CompiledRegion& compiled,
                            const CheckOptions& options) {
-  Checker first(region, machine, compiled, options, 0);
-  std::vector<Finding> findings = first.run();
-  if (findings.empty() || !first.ambiguous()) return findings;
-  std::vector<Finding> others = Checker(region, machine, compiled, options, 1).run();
-  return others.size() < findings.size() ? others : findings;
+  return check({&region, 1}, machine, compiled, options);
+}
+
+std::vector<Finding> check(std::span<const Region> tree, const isa::MachineDescription& machine, const CompiledRegion& compiled,
+                           const CheckOptions& options) {
+  if (compiled.paths.size() != tree.size()) return {{Rule::Path, Finding::kNone, Finding::kNone, "the code has " + std::to_string(compiled.paths.size()) + " paths, the tree " + std::to_string(tree.size())}};
+  std::vector<Finding> out;
+  for (size_t path = 0; path < tree.size(); ++path) {
+    if (tree[path].code.insts.empty()) continue;  // nothing leads there
+    Checker first(tree, path, machine, compiled, options, 0);
+    std::vector<Finding> findings = first.run();
+    if (!findings.empty() && first.ambiguous()) {
+      std::vector<Finding> others = Checker(tree, path, machine, compiled, options, 1).run();
+      if (others.size() < findings.size()) findings = std::move(others);
+    }
+    out.insert(out.end(), findings.begin(), findings.end());
+  }
+  return out;
 }
 
 namespace {
@@ -686,6 +721,9 @@ std::string report(const std::vector<Finding>& findings, const CompiledRegion& c
 std::string listing(const CompiledRegion& compiled) {
   std::string out;
   for (uint32_t m = 0; m < compiled.molecules.size(); ++m) {
+    for (size_t path = 1; path < compiled.paths.size(); ++path) {
+      if (m == compiled.paths[path] && m != compiled.path_end(path)) out += "path " + std::to_string(path) + "\n";
+    }
     if (m == compiled.main_molecules) out += "stubs\n";
     out += "  " + std::to_string(m) + " @" + std::to_string(compiled.molecules[m].cycle) + " " + molecule_text(compiled, m) + "\n";
   }

@@ -7,8 +7,8 @@ namespace {
 
 class Verifier {
  public:
-  Verifier(const Code& code, std::span<const ValueId> entry)
-      : code_(code), defined_(code.next_value, false), made_by_(code.next_value, Op::kCount) {
+  Verifier(const Code& code, std::span<const ValueId> entry, bool lifted)
+      : code_(code), lifted_(lifted), defined_(code.next_value, false), made_by_(code.next_value, Op::kCount) {
     for (const ValueId value : entry) define(value);
   }
 
@@ -83,8 +83,8 @@ class Verifier {
   void check_types(const Inst& inst) {
     const OpInfo& row = info(inst.op);
     const bool tests = inst.op == Op::SetCc || inst.op == Op::SelectCc || (row.effects & kSide) != 0;
-    if (tests && inst.cond < Cond::Zero && is_no_image(maker(inst.src[0]))) report("a condition of flags tests what is no flags image");
-    if ((row.effects & kOldFlags) && is_no_image(maker(inst.src[row.sources - 1]))) report("the old flags are no flags image");
+    if (lifted_ && tests && inst.cond < Cond::Zero && is_no_image(maker(inst.src[0]))) report("a condition of flags tests what is no flags image");
+    if (lifted_ && (row.effects & kOldFlags) && is_no_image(maker(inst.src[row.sources - 1]))) report("the old flags are no flags image");
     if (inst.op == Op::Keep && maker(inst.src[0]) != Op::Load && maker(inst.src[0]) != Op::LoadS) report("only the result of a guest load can be kept");
   }
 
@@ -125,6 +125,7 @@ class Verifier {
   }
 
   const Code& code_;
+  const bool lifted_;
   std::vector<bool> defined_;
   std::vector<Op> made_by_;  // by value
   std::vector<Violation> violations_;
@@ -135,6 +136,6 @@ class Verifier {
 
 }  // namespace
 
-std::vector<Violation> verify(const Code& code, std::span<const ValueId> entry) { return Verifier(code, entry).run(); }
+std::vector<Violation> verify(const Code& code, std::span<const ValueId> entry, bool lifted) { return Verifier(code, entry, lifted).run(); }
 
 }  // namespace chrysalis::ir

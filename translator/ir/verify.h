@@ -27,7 +27,8 @@ struct Violation {
 ///  4. Single assignment: every value is defined once, before its uses, and named below next_value. Code is linear, so what
 ///     comes before an operation dominates it.
 ///  5. Types: a flags image (the old one that an operation keeps parts of, or what a condition O..NLE tests) is no result
-///     of arithmetic, of a load or of an address. Everything else that operations pass on may be one.
+///     of arithmetic, of a load or of an address. Everything else that operations pass on may be one. Only where `lifted`, from
+///     x86: a C++ compiler adds bits that it knows to be apart, and loads images that it has put away.
 ///  6. GetReg and SetReg name a guest register; Lea's scale is 0..3; the exit kind is one of ExitKind.
 ///  7. An intrinsic's id is known, and it has that intrinsic's sources and result.
 ///  8. Guest instruction boundaries keep program order: indices of guest instructions never decrease.
@@ -37,6 +38,6 @@ struct Violation {
 /// 11. Keep names the result of a guest load, whose bytes the alias hardware can watch.
 ///
 /// `entry` are values defined on entry to the region.
-std::vector<Violation> verify(const Code& code, std::span<const ValueId> entry = {});
+std::vector<Violation> verify(const Code& code, std::span<const ValueId> entry = {}, bool lifted = true);
 
 }  // namespace chrysalis::ir

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "translator/order.h"
+
 namespace chrysalis::translator {
 namespace {
 
@@ -21,6 +23,8 @@ struct Place {
   uint8_t extension;   ///< Op::Load: `value` is zero above them; Op::LoadS: sign-extended; Op::Store: anything
   bool watched;        ///< stores that may have changed it came after the load
   bool may_watch;      ///< the load may be kept
+  uint8_t order;       ///< of the load: Region::in_order
+  uint8_t passed;      ///< that of the stores since
   ValueId value;
   uint32_t load;       ///< index of the load in the new code; kNoLoad: a store left it
 };
@@ -77,7 +81,7 @@ class Eliminator {
   // -- places ------------------------------------------------------------------------------------------------
 
   Place place_of(const ir::Inst& inst) const {
-    Place place{inst.src[0], static_cast<uint32_t>(inst.imm), static_cast<uint8_t>(inst.width / 8), static_cast<uint8_t>(inst.op), false, false, kNoValue, kNoLoad};
+    Place place{inst.src[0], static_cast<uint32_t>(inst.imm), static_cast<uint8_t>(inst.width / 8), static_cast<uint8_t>(inst.op), false, false, order_of(inst), 0, kNoValue, kNoLoad};
     if (constant_[place.base] != kNone) {
       place.offset += static_cast<uint32_t>(constant_[place.base]);
       place.base = kNoValue;
@@ -85,7 +89,7 @@ class Eliminator {
     return place;
   }
 
-  bool in_order(const ir::Inst& inst) const { return inst.guest < region_.in_order.size() && region_.in_order[inst.guest] != 0; }
+  uint8_t order_of(const ir::Inst& inst) const { return inst.guest < region_.in_order.size() ? region_.in_order[inst.guest] : uint8_t{0}; }
 
   static bool meet(const Place& a, const Place& b) { return b.offset - a.offset < a.bytes || a.offset - b.offset < b.bytes; }
 
@@ -101,12 +105,12 @@ class Eliminator {
     for (size_t i = places_.size(); i-- > 0;) {
       Place& known = places_[i];
       if (known.base != wanted.base || known.offset != wanted.offset || known.bytes < wanted.bytes) continue;
-      if (known.watched && (in_order(inst) || !keep(known, inst))) break;
+      if (known.watched && (keep_order(wanted.order, known.passed) || !keep(known, inst))) break;
       return replace(inst, known);
     }
     wanted.value = inst.value;
     wanted.load = static_cast<uint32_t>(out_.size());
-    wanted.may_watch = !in_order(inst) && most_kept_ != 0;
+    wanted.may_watch = (wanted.order & kWithAll) == 0 && most_kept_ != 0;
     out_.push_back(inst);
     if (inst.value == kNoValue) return;
     // What was known of the place less widely, or could not be kept, is of no more use.
@@ -155,7 +159,8 @@ class Eliminator {
     mark.src[0] = known.value;
     mark.guest = inst.guest;
     out_.push_back(mark);
-    known.watched = false;  // up to here nothing has changed it
+    known.watched = false;
+    known.passed = 0;  // up to here nothing has changed it
     return true;
   }
 
@@ -171,11 +176,11 @@ class Eliminator {
 
   void store(const ir::Inst& inst) {
     Place place = place_of(inst);
-    const bool ordered = in_order(inst);
     std::erase_if(places_, [&](Place& known) {
       if (known.base == place.base) return meet(known, place);
-      if (!known.may_watch || ordered) return true;
+      if (!known.may_watch || keep_order(known.order, place.order)) return true;
       known.watched = true;
+      known.passed |= place.order;
       return false;
     });
     out_.push_back(inst);

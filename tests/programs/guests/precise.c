@@ -122,6 +122,13 @@ PIECE(divide_register, OP("movl (%edi), %ebx; xorl %edx, %edx; divl %ebx; cmpl %
 PIECE(divide_overflow, OP("movl $0x80000000, %eax; cltd; idivl (%edi); cmpl %eax, %ecx"));
 PIECE(undefined_seldom, OP("cmpl $0, (%edi); jne 77f; ud2; 77:"));
 PIECE(undefined, OP("ud2"));
+// x87 instructions, and one that loads a segment register: what translations leave to helpers. Words of kWalk are small. SHR leaves OF
+// undefined: CMP sets it.
+PIECE(float_load, OP("fldl (%edi); fstps 208(%esi)"));
+PIECE(float_add, OP("fldz; fadds (%edi); fstps 208(%esi)"));
+PIECE(float_store, OP("fildl 20(%esi); fistpl (%edi)"));
+PIECE(float_divide, OP("fldcw 200(%esi); fld1; fidivl (%edi); addl $3, 204(%esi); fstps 208(%esi)"));
+PIECE(segment, OP("movl (%edi), %ebx; shrl $4, %ebx; cmpl %eax, %ecx; movl %ebx, %fs"));
 PIECE(tail, OP("leal 4(%edi), %edi") OP("decl %ebp"));
 
 enum { kWalk = 0x2a000000, kMostPages = 64, kPage = 0x1000, kWork = 0x100 };
@@ -135,7 +142,7 @@ struct kind {
   int protection;     ///< of the pages; -1: the word decides
   uint32_t word;      ///< that faults
   uint32_t mended;    ///< what the handler puts in its place
-  unsigned divisor;   ///< 1: the divisor is in EBX
+  unsigned in_ebx;    ///< 1: the word goes to EBX, where it faults
 };
 
 static const struct kind kinds[] = {
@@ -151,6 +158,11 @@ static const struct kind kinds[] = {
     {"divide_overflow", divide_overflow_bounds, -1, ~0u, 3, 0},
     {"undefined_seldom", undefined_seldom_bounds, -1, 0, 0, 0},
     {"undefined", undefined_bounds, -1, 0, 0, 0},
+    {"float_load", float_load_bounds, PROT_NONE, 0, 0, 0},
+    {"float_add", float_add_bounds, PROT_NONE, 0, 0, 0},
+    {"float_store", float_store_bounds, PROT_READ, 0, 0, 0},
+    {"float_divide", float_divide_bounds, -1, 0, 7, 0},
+    {"segment", segment_bounds, -1, 0x12340, 0, 1},
     {"fetch", load_bounds, PROT_NONE, 0, 0, 0},
 };
 
@@ -203,8 +215,9 @@ static void on_fault(int signal, siginfo_t *info, void *data) {
     if (strcmp(kind->name, "fetch") == 0) mprotect((void *)(kCode + kPage), kPage, PROT_NONE);
   } else if (signal == SIGSEGV && address - (kCode + kPage) < kPage) {
     mprotect((void *)(kCode + kPage), kPage, PROT_READ | PROT_WRITE | PROT_EXEC);
-  } else if (signal == SIGFPE) {
-    if (kind->divisor) regs[REG_EBX] = (greg_t)kind->mended;
+  } else if (signal == SIGFPE || (signal == SIGSEGV && kind->in_ebx)) {
+    context->uc_mcontext.fpregs->sw &= ~0x80fful;  // nothing is pending any more
+    if (kind->in_ebx) regs[REG_EBX] = (greg_t)kind->mended;
     else *(uint32_t *)regs[REG_EDI] = kind->mended;
   } else if (signal == SIGILL) {
     regs[REG_EIP] += 2;
@@ -249,6 +262,7 @@ static void prepare(uint32_t iterations) {
   }
   uint32_t *const work = (uint32_t *)kData;
   for (uint32_t i = 0; i < kWork / 4; ++i) work[i] = i * 0x01010101;
+  work[50] = 0x37b;  // x87 control word: a division by zero is an exception
   memset((void *)(kStackTop - 64), 0, 64);
 }
 

@@ -1,0 +1,11 @@
+// Which shape the regions of gear 3 have: `firmware.region`, of which the other values are in GearSwitch.
+#pragma once
+
+#include <cstdint>
+
+namespace chrysalis::fw {
+
+/// A bit of GearOptions::switches, beside those of GearSwitch: gear 3 follows both sides of branches.
+inline constexpr uint32_t kSwitchTrees = 512;
+
+}  // namespace chrysalis::fw

@@ -1,0 +1,227 @@
+// Tree regions in both forms of the firmware: what gear 3 makes of both sides of branches does what interpretation does, each
+// translation is proved by the schedule checker, and whatever interrupts one leaves a state that interpretation has too.
+#include <gtest/gtest.h>
+
+#include "firmware/region_shape.h"
+#include "tests/firmware/guest.h"
+#include "translator/passes/passes.h"
+
+namespace chrysalis::test {
+namespace {
+
+using fw::Counter;
+
+struct Case {
+  const char* name;
+  std::vector<uint8_t> code;
+};
+
+// Branches that go either way, by a linear congruential generator: flags and registers live across them, stores on both sides.
+GUEST_CODE(tree_branches, R"(
+    mov $6000, %ecx
+    mov $12345, %eax
+    xor %edi, %edi
+    xor %ebp, %ebp
+1:  imul $1103515245, %eax, %eax
+    add $12345, %eax
+    mov %eax, %edx
+    shr $16, %edx
+    test $1, %dl
+    jz 2f
+    add %edx, %edi
+    adc $3, %ebp
+    mov %edi, (%ebx)
+    test $2, %dl
+    jz 4f
+    xor %ebp, %edi
+    mov %ebp, 8(%ebx)
+    inc %ebp
+    jmp 5f
+2:  sub %edx, %edi
+    sbb $1, %ebp
+    mov %dx, 4(%ebx)
+    test $4, %dl
+    jnz 3f
+    add 4(%ebx), %edi
+    rol $3, %edi
+    jmp 5f
+3:  mov 8(%ebx), %esi
+    lea (%esi,%edi,2), %edi
+    jmp 5f
+4:  mov (%ebx), %esi
+    add %esi, 12(%ebx)
+5:  dec %ecx
+    jnz 1b
+    pushf
+    pop %esi
+    int $0x80
+)")
+
+// Calls that are inlined, on both sides of a branch; more stores on a path than a small store buffer holds.
+GUEST_CODE(tree_calls, R"(
+    mov $3000, %ecx
+    mov $7, %eax
+1:  imul $69069, %eax, %eax
+    inc %eax
+    test $0x10000, %eax
+    jz 2f
+    call 6f
+    mov %eax, 0x40(%ebx)
+    jmp 3f
+2:  call 7f
+    mov %edx, 0x44(%ebx)
+    test $0x20000, %eax
+    jnz 3f
+    call 6f
+3:  dec %ecx
+    jnz 1b
+    int $0x80
+6:  push %esi
+    mov %eax, %esi
+    shr $20, %esi
+    add %esi, %edi
+    pop %esi
+    ret
+7:  push %edi
+    push %eax
+    .set at, 0x100
+    .rept 20
+    mov %eax, at(%ebx)
+    .set at, at + 4
+    .endr
+    and $0xff, %eax
+    lea 1(%edi,%eax,4), %edx
+    pop %eax
+    pop %edi
+    ret
+)")
+
+// A side that is rare divides by what may be zero, and loads from a page that is not there.
+GUEST_CODE(tree_faults, R"(
+    mov $4000, %ecx
+    mov $99, %eax
+1:  imul $1664525, %eax, %eax
+    add $1013904223, %eax
+    mov %eax, %esi
+    shr $24, %esi
+    test $0x40000000, %eax
+    jz 2f
+    add %esi, %edi
+    push %eax
+    mov %esi, (%ebx)
+    movzbl %al, %eax
+    xor %edx, %edx
+    div %esi
+    add %eax, %edi
+    pop %eax
+    jmp 3f
+2:  test $0x20000000, %eax
+    jz 3f
+    mov %edi, 4(%ebx)
+    cmp $250, %esi
+    jb 3f
+    mov 0x20000(%ebx), %edx
+3:  dec %ecx
+    jnz 1b
+    int $0x80
+)")
+
+std::vector<Case> cases() {
+  return {{"branches", GUEST_BYTES(tree_branches)}, {"calls", GUEST_BYTES(tree_calls)}, {"faults", GUEST_BYTES(tree_faults)}};
+}
+
+/// What a guest can tell of a run.
+struct Outcome {
+  std::vector<uint64_t> registers;
+  std::vector<uint8_t> memory;
+  std::vector<uint32_t> events;
+  uint64_t instructions = 0;
+  bool operator==(const Outcome&) const = default;
+};
+
+struct TreeSetup {
+  Form form;
+  const char* machine;
+  uint32_t force_rollback, eviction_stress;
+  bool chaining;
+};
+
+class TreeTest : public testing::TestWithParam<TreeSetup> {
+ protected:
+  Outcome run(const Case& program, unsigned gear, uint32_t shape) {
+    const TreeSetup& setup = GetParam();
+    Guest guest(program.code, {fw::Interpreter::DirectThreaded, gear == 0 ? Form::Hosted : setup.form, setup.machine});
+    fw::Mailbox& mailbox = guest.mailbox();
+    mailbox.max_gear = gear;
+    fw::GearOptions& gears = mailbox.gears;
+    gears.first_gear = 1;
+    for (uint32_t& threshold : gears.threshold) threshold = 20;
+    gears.max_instructions = 200;
+    gears.unroll_instructions = 48;
+    gears.switches = fw::kSwitchReorder | fw::kSwitchPassStores | fw::kSwitchAdaptation | fw::kSwitchFollowCalls | fw::kSwitchCheck | shape |
+                     (setup.chaining ? uint32_t{fw::kSwitchChaining} : 0u) | (setup.eviction_stress != 0 ? uint32_t{fw::kSwitchEvictionStress} : 0u);
+    gears.misspeculations = 1'000'000;
+    gears.passes = translator::kUsualPasses;
+    gears.force_rollback = setup.force_rollback;
+    guest.reg(GuestReg::Ebx) = kData;
+    guest.reg(GuestReg::Edi) = 0;
+    guest.reg(GuestReg::Esi) = guest.reg(GuestReg::Edx) = guest.reg(GuestReg::Ebp) = 1;
+    Outcome out;
+    guest.on_exception = [&](const Delivered& event) {
+      for (const uint32_t word : {event.vector, event.error_code, event.cr2, event.eip}) out.events.push_back(word);
+      for (unsigned i = 0; i < 9; ++i) out.events.push_back(static_cast<uint32_t>(guest.reg(static_cast<GuestReg>(i))));
+      if (event.vector == 0x80) return uint32_t{fw::kReplyStop};
+      // The handler: what was divided by is one now, and what was read is skipped.
+      if (event.vector == 0) guest.reg(GuestReg::Esi) = 1;
+      else guest.reg(GuestReg::Eip) += 6;
+      return uint32_t{0};
+    };
+    guest.run();
+    for (unsigned i = 0; i < static_cast<unsigned>(GuestReg::kCount); ++i) out.registers.push_back(guest.reg(static_cast<GuestReg>(i)));
+    out.memory = guest.memory_at(kData, 2);
+    for (const uint8_t byte : guest.memory_at(kStackTop - 0x1000, 1)) out.memory.push_back(byte);
+    out.instructions = guest.instructions();
+    made_ = guest.counter(Counter::Translations3);
+    held_ = guest.counter(Counter::TranslatedInstructions3);
+    return out;
+  }
+
+  uint64_t made_ = 0, held_ = 0;
+};
+
+TEST_P(TreeTest, DoWhatInterpretationDoes) {
+  for (const Case& program : cases()) {
+    SCOPED_TRACE(program.name);
+    const Outcome expected = run(program, 0, 0);
+    ASSERT_FALSE(expected.events.empty());
+    const Outcome superblocks = run(program, 3, 0);
+    const uint64_t held = held_, made = made_;
+    EXPECT_TRUE(superblocks == expected);
+    const Outcome trees = run(program, 3, fw::kSwitchTrees);
+    EXPECT_EQ(trees.registers, expected.registers);
+    EXPECT_EQ(trees.events, expected.events);
+    EXPECT_EQ(trees.instructions, expected.instructions);
+    EXPECT_TRUE(trees.memory == expected.memory);
+    EXPECT_GE(made_, 1u);
+    // Trees are larger: fewer of them hold as much.
+    if (GetParam().eviction_stress == 0) {
+      EXPECT_GT(held_ * made, held * made_) << "the trees are no larger than superblocks";
+    }
+  }
+}
+
+std::string name_of(const testing::TestParamInfo<TreeSetup>& info) {
+  return std::string(info.param.form == Form::Core ? "core_" : "hosted_") + info.param.machine + (info.param.force_rollback != 0 ? "_rollback" : "") +
+         (info.param.eviction_stress != 0 ? "_stress" : "") + (info.param.chaining ? "" : "_unchained");
+}
+void PrintTo(const TreeSetup& setup, std::ostream* out) { *out << setup.machine; }
+
+INSTANTIATE_TEST_SUITE_P(Forms, TreeTest,
+                         testing::Values(TreeSetup{Form::Hosted, "crusoe", 0, 0, true}, TreeSetup{Form::Hosted, "efficeon", 0, 0, true},
+                                         TreeSetup{Form::Hosted, "denver", 0, 0, true}, TreeSetup{Form::Hosted, "efficeon", 40, 0, true},
+                                         TreeSetup{Form::Hosted, "crusoe", 0, 1, true}, TreeSetup{Form::Hosted, "denver", 0, 0, false},
+                                         TreeSetup{Form::Core, "crusoe", 0, 0, true}, TreeSetup{Form::Core, "efficeon", 0, 0, true}),
+                         name_of);
+
+}  // namespace
+}  // namespace chrysalis::test
