@@ -75,7 +75,7 @@ class InterpreterOracle : public testing::TestWithParam<Setup> {
       compare(seed, sequence, "last run", Afterwards::Forget);
     }
     if (GetParam().gear != 0) {
-      EXPECT_GT(guest.counter(fw::Counter::Entries), runs_ / 4);
+      EXPECT_GT(guest.counter(fw::Counter::Entries), runs_ / 2);
     }
     std::printf("%llu runs, %llu instructions (%llu executed one at a time), %llu stores to predecoded code, %llu entries into translations\n",
                 static_cast<unsigned long long>(runs_), static_cast<unsigned long long>(guest.instructions()),

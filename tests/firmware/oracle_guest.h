@@ -45,7 +45,7 @@ class OracleGuest {
   std::unique_ptr<GuestMachine> machine_;
   uint32_t next_table_ = kTables + 0x1000;
   uint64_t cases_ = 0;
-  uint8_t code_[oracle::kCodePages * oracle::kPage];  ///< as the case began
+  uint8_t code_[oracle::kCodePages * oracle::kPage], left_[sizeof code_];  ///< as the case began, and as it ended
   Afterwards afterwards_ = Afterwards::Forget;
   oracle::Outcome outcome_{};
 };
