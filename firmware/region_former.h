@@ -11,14 +11,6 @@
 
 namespace chrysalis::fw {
 
-/// Instructions in the middle of a translation that the monitor interprets, since their helpers change what no rollback restores:
-/// the translation commits before them and goes on behind them.
-struct CallOut {
-  uint32_t eip = 0, end = 0;  ///< the first, and what follows the last
-  uint32_t instructions = 0;
-  uint32_t part = 0;          ///< that begins behind them
-};
-
 /// The instructions from `eip` on that are to be called out for, fewer than `longest` so that something can follow; added to `source`.
 CallOut find_call_out(GuestCode& code, uint32_t eip, uint32_t longest, Source& source);
 

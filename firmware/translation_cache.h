@@ -57,6 +57,14 @@ struct Exit {
   Exit* previous;
 };
 
+/// Instructions in the middle of a translation that the monitor interprets, since their helpers change what no rollback restores:
+/// the translation commits before them and goes on behind them.
+struct CallOut {
+  uint32_t eip = 0, end = 0;  ///< the first, and what follows the last
+  uint32_t instructions = 0;
+  uint32_t part = 0;          ///< that begins behind them
+};
+
 /// A memory access, for who asks which instruction an event was about.
 struct FaultSite {
   uint32_t offset;          ///< of its molecule, in bytes

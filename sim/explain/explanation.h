@@ -5,6 +5,7 @@
 // the code which the core has, word for word, is checked. Blocks of gear 1 that check their own source are shown as installed.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
