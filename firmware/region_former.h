@@ -28,7 +28,7 @@ class RegionFormer {
 
   /// Forms the region at `eip`, a superblock: along each branch's likely side, through jumps, until control would come back into it, the
   /// profile ends or is undecided, an instruction is met that a region cannot hold, or it is long enough. A loop to its entry is
-  /// unrolled. Gear 3 also goes into calls, back from them, and where indirect jumps mostly go; and if regions are to be trees, it takes
+  /// unrolled. A branch that goes both ways is if-converted where both soon meet. Gear 3 also goes into calls, back from them, and where indirect jumps mostly go; and if regions are to be trees, it takes
   /// the likelier side of undecided branches too, and then follows the sides left, those first that are executed most often.
   /// Behind instructions that can be called out for, it goes on with another part.
   /// Out: parts(), checks() and source(). Returns how many instructions they hold; 0: none can be formed.
@@ -71,9 +71,29 @@ class RegionFormer {
     std::vector<uint32_t> visited, calls;
   };
 
+  /// An instruction of an arm, which is fetched before it is known whether the arms meet.
+  struct Step {
+    uint32_t eip;
+    Fetched fetched;
+    ir::Code code;
+  };
+  /// What comes behind a branch: steps up to `count`, then `end`.
+  struct Arm {
+    std::vector<Step> steps;
+    unsigned count = 0;
+    uint32_t end = 0;
+    uint32_t eip(unsigned i) const { return i == count ? end : steps[i].eip; }
+  };
+
   Branch branch(uint32_t eip, uint32_t target);
-  Likely decide(const Branch& branch, uint32_t weight) const;
+  Likely decide(const Branch& branch) const;
+  bool guesses(uint32_t weight) const;
   void grow(uint32_t at, uint32_t weight);
+  void note(uint32_t at);
+  void append(const Arm& arm);
+  void follow_arm(Arm& arm, uint32_t at);
+  bool meet();
+  bool convert(uint32_t at, uint32_t next, uint32_t target);
   void note_side(uint32_t target, uint32_t weight);
   bool follow_side();
   void note_call_out(const ir::Code& lifted, uint32_t eip, uint32_t next, uint32_t weight);
@@ -115,6 +135,7 @@ class RegionFormer {
   std::vector<Waiting> waiting_;   ///< the same, of all parts
   std::vector<uint32_t> calls_;  ///< return addresses of the calls that the path is in
   Fetched fetched_;
+  Arm fallen_, taken_;
 };
 
 }  // namespace chrysalis::fw

@@ -22,8 +22,9 @@ hw::Mode mode_of(image::AccountMode mode) {
 
 class CycleEngine final : public Engine {
  public:
-  CycleEngine(const isa::MachineModel& machine, const Settings& settings, const hw::EngineFactory& core)
-      : image_(build_firmware(machine)), platform_(parameters(machine, settings, image_), settings.guest_ram_mib << 20, core) {
+  CycleEngine(const isa::MachineModel& machine, const Settings& settings, const hw::EngineFactory& core, bool by_blocks)
+      : image_(by_blocks ? build_firmware_by_blocks(machine) : build_firmware(machine)),
+        platform_(parameters(machine, settings, image_), settings.guest_ram_mib << 20, core) {
     load_firmware(image_, settings, machine, platform_.memory());
     for (const image::CodeRange& range : image_.ranges)
       platform_.set_mode(range.begin, range.end, mode_of(image_.functions[range.function].mode));
@@ -123,8 +124,8 @@ class CycleEngine final : public Engine {
 
 }  // namespace
 
-std::unique_ptr<Engine> make_cycle_engine(const isa::MachineModel& machine, const Settings& settings, bool rtl) {
-  if (!rtl) return std::make_unique<CycleEngine>(machine, settings, hw::systemc_engine);
+std::unique_ptr<Engine> make_cycle_engine(const isa::MachineModel& machine, const Settings& settings, bool rtl, bool firmware_by_blocks) {
+  if (!rtl) return std::make_unique<CycleEngine>(machine, settings, hw::systemc_engine, firmware_by_blocks);
   std::string why;
   if (rtl::find_model(hw::system_parameters(machine, fw::kConcealedBase, fw::kConcealedSize).core, why).empty()) {
     throw UserError(fmt::format(
@@ -133,7 +134,7 @@ std::unique_ptr<Engine> make_cycle_engine(const isa::MachineModel& machine, cons
         "differ from the machine that it was built for",
         machine.name, why));
   }
-  return std::make_unique<CycleEngine>(machine, settings, rtl::make_engine);
+  return std::make_unique<CycleEngine>(machine, settings, rtl::make_engine, firmware_by_blocks);
 }
 
 }  // namespace chrysalis::sim
