@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "firmware/counters.h"
 #include "firmware/host.h"
 #include "firmware/region_shape.h"
 
@@ -15,6 +16,8 @@ constexpr size_t kMostCalls = 4;
 constexpr uint32_t kNowhere = ~0u;
 /// What enters a region, as a weight; and the least that a path of a tree is worth to follow.
 constexpr uint32_t kEntered = 1u << 16, kLeastWeight = kEntered / 16;
+/// A superblock of gear 3 that so many entries come as far as follows the likelier side of a branch that is not decided.
+constexpr uint32_t kLeastGuess = kEntered / 4;
 /// So many times what a path may hold a tree may.
 constexpr uint32_t kLongestPaths = 2;
 /// A profile of fewer executions says nothing.
@@ -29,12 +32,34 @@ const ir::Inst* last_exit(const ir::Code& code) {
   return nullptr;
 }
 
+/// Whether the monitor can interpret the instruction between two parts: control goes on behind it, at `next`.
+bool can_be_called_out(const ir::Code& lifted, uint32_t next) {
+  for (const ir::Inst& inst : lifted.insts) {
+    const bool falls = (inst.op == ir::Op::Exit || inst.op == ir::Op::ExitIf) && static_cast<uint32_t>(inst.imm) == next &&
+                       static_cast<ir::ExitKind>(inst.aux) == ir::ExitKind::Jump;
+    if (ir::is_exit(inst) && inst.op != ir::Op::TrapIf && !falls) return false;
+  }
+  return is_for_interpreter(lifted);
+}
+
 }  // namespace
+
+CallOut find_call_out(GuestCode& code, uint32_t eip, uint32_t longest, Source& source) {
+  CallOut out{eip, eip, 0, 0};
+  Fetched fetched;
+  FetchFault fault;
+  while (out.instructions + 1 < longest && code.fetch(out.end, fetched, fault) && !fetched.unsupported && !fetched.checked &&
+         can_be_called_out(code.lifted(), out.end + fetched.length) && source.add(out.end, fetched)) {
+    out.end += fetched.length;
+    ++out.instructions;
+  }
+  return out;
+}
 
 RegionFormer::RegionFormer(GuestCode& code, BlockCache& blocks, TranslationCache& translations, const Adaptation& adaptation,
                            const GearOptions& options, unsigned store_buffer_entries, translator::StageClock& clock)
     : code_(code), blocks_(blocks), translations_(translations), adaptation_(adaptation), options_(options), clock_(clock),
-      builder_(paths_[0], kMailboxAddress + offsetof(Mailbox, context), {store_buffer_entries, (options.switches & kSwitchNoShadow) != 0, false}) {}
+      builder_(regions_[0], kMailboxAddress + offsetof(Mailbox, context), {store_buffer_entries, (options.switches & kSwitchNoShadow) != 0, false}) {}
 
 /// The profile goes on with what begins at `eip`, if it was counted.
 void RegionFormer::enter(uint32_t eip) {
@@ -53,14 +78,16 @@ void RegionFormer::enter(uint32_t eip) {
 
 bool RegionFormer::grows_trees() const { return gear_ >= 3 && (options_.switches & kSwitchTrees) != 0; }
 
-/// Where control goes from a branch to which it comes `weight` times in kEntered entries.
-RegionFormer::Likely RegionFormer::decide(const Branch& branch, uint32_t weight) const {
+/// Where control mostly goes from a branch.
+RegionFormer::Likely RegionFormer::decide(const Branch& branch) const {
   if (branch.executions < kLeastExecutions) return Likely::Unknown;
   if (branch.taken * kBiasDenominator >= branch.executions * kBiasNumerator) return Likely::Taken;
   if (branch.taken * kBiasDenominator <= branch.executions * (kBiasDenominator - kBiasNumerator)) return Likely::Falls;
-  if (!grows_trees() || weight < kLeastWeight) return Likely::Unknown;
-  return branch.taken * 2 > branch.executions ? Likely::Taken : Likely::Falls;
+  return Likely::Unknown;
 }
+
+/// Whether the path goes on along the likelier side of a branch that is not decided, to which control comes `weight` times in kEntered entries.
+bool RegionFormer::guesses(uint32_t weight) const { return gear_ >= 3 && weight >= (grows_trees() ? kLeastWeight : kLeastGuess); }
 
 /// What is known of the branch at `eip` to `target`. Counts it as passed.
 RegionFormer::Branch RegionFormer::branch(uint32_t eip, uint32_t target) {
@@ -126,19 +153,78 @@ unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
   source_.clear();
   checks_ = code_.checked(entry);
   visited_.clear();
+  calls_.clear();
+  waiting_.clear();
+  place_ = {};
+  part_count_ = first_region_ = path_count_ = 0;
+  held_ = before_ = 0;
+  form_part(entry, kEntered);
+  while (follow_call_out()) {}
+  return held_;
+}
+
+/// Forms the part that begins at `eip`, if there is anything that it can hold.
+void RegionFormer::form_part(uint32_t eip, uint32_t weight) {
+  start_ = eip;
+  first_region_ += path_count_;
+  path_count_ = 1;
   addresses_.clear();
   in_order_.clear();
-  calls_.clear();
   sides_.clear();
-  path_count_ = 1;
-  builder_.begin(entry);
-  grow(entry, kEntered);
-  if (builder_.size() == 0) return 0;
-  while (path_count_ < kMostPaths && builder_.size() < largest_ && follow_side()) {}
-  if (paths_[0].precise) in_order_.assign(addresses_.size(), 1);
+  builder_.begin(path(0), eip);
+  grow(eip, weight);
+  if (builder_.size() == 0) {
+    path_count_ = 0;
+    return;
+  }
+  // What waits behind call-outs wants to be held, too.
+  const auto room = [this] { return (largest_ - held_) / (waiting_.empty() ? 1 : 2); };
+  while (path_count_ < kMostPaths && first_region_ + path_count_ < kMostRegions && builder_.size() < room() && follow_side()) {}
+  if (path(0).precise) in_order_.assign(addresses_.size(), 1);
   if (!in_order_.empty()) in_order_.resize(addresses_.size(), 0);
-  for (translator::Region& path : tree()) path.in_order = in_order_;
-  return builder_.size();
+  if (part_count_ == parts_.size()) parts_.emplace_back();
+  Part& part = parts_[part_count_++];
+  part.tree = {&path(0), path_count_};
+  part.call_outs.clear();
+  for (translator::Region& path : part.tree) path.in_order = in_order_;
+  std::swap(part.addresses, addresses_);
+  held_ += builder_.size();
+}
+
+/// The path under way ends before the instruction at `eip`, to which control comes `weight` times.
+void RegionFormer::note_call_out(const ir::Code& lifted, uint32_t eip, uint32_t next, uint32_t weight) {
+  if (!can_be_called_out(lifted, next) || (grows_trees() && weight < kLeastWeight)) return;
+  waiting_.push_back({part_count_, eip, weight, before_ + builder_.completed(), place_, visited_, calls_});
+}
+
+/// Goes on behind the call-out that control comes to most often; of equals the first. False: there is none, or no room.
+bool RegionFormer::follow_call_out() {
+  const auto best = std::max_element(waiting_.begin(), waiting_.end(), [](const Waiting& a, const Waiting& b) { return a.weight < b.weight; });
+  if (best == waiting_.end() || first_region_ + path_count_ == kMostRegions) return false;
+  const Waiting waiting = std::move(*best);
+  waiting_.erase(best);
+  std::vector<CallOut>& known = parts_[waiting.part].call_outs;
+  const auto same = [&](const CallOut& other) { return other.eip == waiting.eip; };
+  if (std::any_of(known.begin(), known.end(), same)) return true;
+  const uint32_t left = std::min(largest_ - std::min(held_, largest_), longest_ - std::min(waiting.completed, longest_));
+  clock_.begin(translator::Stage::Lift);
+  CallOut out = find_call_out(code_, waiting.eip, left, source_);
+  clock_.begin(translator::Stage::Region);
+  if (out.instructions == 0) return true;
+  // A loop comes back to a part that is there already.
+  while (out.part < part_count_ && parts_[out.part].tree.front().eip != out.end) ++out.part;
+  if (out.part == part_count_) {
+    visited_ = waiting.visited;
+    calls_ = waiting.calls;
+    place_ = waiting.place;
+    place_.position += out.instructions;
+    before_ = waiting.completed + out.instructions;
+    form_part(out.end, waiting.weight);
+    if (out.part == part_count_) return true;  // there is nothing to come back to
+  }
+  held_ += out.instructions;
+  parts_[waiting.part].call_outs.push_back(out);
+  return true;
 }
 
 /// The side exit that has just been appended may be followed later.
@@ -157,9 +243,10 @@ bool RegionFormer::follow_side() {
   visited_ = side.visited;
   calls_ = side.calls;
   const unsigned before = builder_.size();
-  translator::Region& parent = paths_[side.path];
-  builder_.begin_path(paths_[path_count_], static_cast<uint16_t>(path_count_), parent, side.fork);
+  translator::Region& parent = path(side.path);
+  builder_.begin_path(path(path_count_), static_cast<uint16_t>(path_count_), parent, side.fork);
   ++path_count_;
+  place_ = {};
   grow(side.target, side.weight);
   if (builder_.size() == before) {  // there is nothing that a region can hold
     --path_count_;
@@ -168,22 +255,107 @@ bool RegionFormer::follow_side() {
   return true;
 }
 
+/// The instruction at `at` is the region's next.
+void RegionFormer::note(uint32_t at) {
+  addresses_.push_back(at);
+  if (const uint8_t order = adaptation_.order(at); order != 0) {
+    in_order_.resize(addresses_.size(), 0);
+    in_order_.back() = order;
+  }
+  visited_.insert(std::upper_bound(visited_.begin(), visited_.end(), at), at);
+}
+
+/// What control comes to from `at` on, as far as it can be an arm.
+void RegionFormer::follow_arm(Arm& arm, uint32_t at) {
+  arm.count = 0;
+  FetchFault fault;
+  while (arm.count < options_.if_convert_instructions && adaptation_.care(at) == Care::None) {
+    if (arm.count == arm.steps.size()) arm.steps.emplace_back();
+    Step& step = arm.steps[arm.count];
+    step.code.clear();
+    clock_.begin(translator::Stage::Lift);
+    const bool known = code_.fetch(at, step.fetched, fault, step.code) && !step.fetched.unsupported && !step.fetched.checked;
+    clock_.begin(translator::Stage::Region);
+    if (!known || !translator::GuestRegionBuilder::accepts_in_arm(step.code)) break;
+    step.eip = at;
+    ++arm.count;
+    const ir::Inst* const jump = last_exit(step.code);
+    at = jump != nullptr ? static_cast<uint32_t>(jump->imm) : at + step.fetched.length;
+  }
+  arm.end = at;
+}
+
+/// Cuts the arms where they first meet. False: they do not, within the instructions that both together may have.
+bool RegionFormer::meet() {
+  for (unsigned sum = 1; sum <= options_.if_convert_instructions; ++sum) {
+    for (unsigned i = sum - std::min(sum, taken_.count); i <= std::min(sum, fallen_.count); ++i) {
+      const uint32_t eip = fallen_.eip(i);
+      if (taken_.eip(sum - i) != eip) continue;
+      fallen_.count = i;
+      taken_.count = sum - i;
+      fallen_.end = taken_.end = eip;
+      return true;
+    }
+  }
+  return false;
+}
+
+void RegionFormer::append(const Arm& arm) {
+  for (unsigned i = 0; i < arm.count; ++i) {
+    const Step& step = arm.steps[i];
+    note(step.eip);
+    builder_.append(step.code, step.eip, step.eip + step.fetched.length, translator::GuestRegionBuilder::Way::Taken);
+  }
+}
+
+/// If-converts the branch at `at`, which has just been fetched, unless its arms are long or have effects. Control goes on where they end.
+bool RegionFormer::convert(uint32_t at, uint32_t next, uint32_t target) {
+  if (checks_ || (options_.switches & kSwitchNoShadow) != 0 || !translator::GuestRegionBuilder::accepts_branch(code_.lifted())) return false;
+  follow_arm(fallen_, next);
+  follow_arm(taken_, target);
+  if (!meet()) return false;
+  const unsigned more = 1 + fallen_.count + taken_.count;
+  if (before_ + builder_.completed() + more > longest_ || held_ + builder_.size() + more > largest_) return false;
+  for (const Arm* arm : {&fallen_, &taken_}) {
+    for (unsigned i = 0; i < arm->count; ++i) {
+      if (!source_.add(arm->steps[i].eip, arm->steps[i].fetched)) return false;
+    }
+  }
+  count(Counter::IfConversions);
+  builder_.begin_arms(code_.lifted(), at);
+  append(fallen_);
+  builder_.next_arm();
+  append(taken_);
+  builder_.end_arms();
+  // The profile goes on with what is counted where they meet, or with the arm that leads there, whichever has been executed more often.
+  const uint32_t join = fallen_.end;
+  const bool falls = fallen_.count == 0 || fallen_.steps[fallen_.count - 1].eip + fallen_.steps[fallen_.count - 1].fetched.length == join;
+  Place passed = place_;
+  passed.position += fallen_.count;
+  const bool holds = passed.counted != nullptr ? passed.position <= passed.counted->instructions
+                                               : passed.block != nullptr && join - passed.block->eip <= passed.block->length;
+  enter(join);
+  if (falls && holds && passed.executions > place_.executions) place_ = passed;
+  return true;
+}
+
 /// Follows control from `at` on, to which it comes `weight` times in kEntered entries, and ends the path.
 void RegionFormer::grow(uint32_t at, uint32_t weight) {
   using Way = translator::GuestRegionBuilder::Way;
-  enter(at);
+  // Behind a call-out the profile goes on, if it is of gear 1.
+  if (place_.counted == nullptr) enter(at);
   const bool main = path_count_ == 1;
   const unsigned before = builder_.size();
   unsigned once = 0;  // instructions of one iteration, if the main path loops
   FetchFault fault;
-  while (builder_.completed() < longest_ && builder_.size() < largest_) {
-    if (at == entry_ && builder_.size() != 0) {
+  while (before_ + builder_.completed() < longest_ && held_ + builder_.size() < largest_) {
+    if (at == start_ && builder_.size() != 0) {
       if (once == 0) once = builder_.completed();
       if (!main || builder_.completed() + once > options_.unroll_instructions) break;
       visited_.clear();
       enter(at);
-    } else if (calls_.empty() && visited(at)) {
-      break;  // an inner loop; what is called may come twice
+    } else if ((at == entry_ && start_ != entry_) || (calls_.empty() && visited(at))) {
+      break;  // the translation itself, or an inner loop; what is called may come twice
     }
     const bool ran_out = place_.counted != nullptr ? place_.position == place_.counted->instructions
                                                    : place_.block != nullptr && at == place_.block->eip + place_.block->length;
@@ -193,22 +365,19 @@ void RegionFormer::grow(uint32_t at, uint32_t weight) {
     clock_.begin(translator::Stage::Region);
     if (!known) break;
     if (fetched_.checked && !checks_) {
-      if (builder_.size() != 0) break;
+      if (held_ + builder_.size() != 0) break;
       checks_ = true;  // the first instruction reaches into such code
       continue;
     }
     const ir::Code& lifted = code_.lifted();
-    if (!translator::GuestRegionBuilder::accepts(lifted, builder_.size() == 0)) break;
+    if (!translator::GuestRegionBuilder::accepts(lifted, builder_.size() == 0)) {
+      if (builder_.size() != 0) note_call_out(lifted, at, at + fetched_.length, weight);
+      break;
+    }
     const Care care = adaptation_.care(at);
     if (care == Care::Isolated || !source_.add(at, fetched_)) break;
-    addresses_.push_back(at);
-    if (const uint8_t order = adaptation_.order(at); order != 0) {
-      in_order_.resize(addresses_.size(), 0);
-      in_order_.back() = order;
-    }
+    note(at);
     const uint32_t next = at + fetched_.length;
-    visited_.insert(std::upper_bound(visited_.begin(), visited_.end(), at), at);
-
     const ir::Inst* const exit = last_exit(lifted);
     ++place_.position;
     if (exit == nullptr) {
@@ -243,7 +412,14 @@ void RegionFormer::grow(uint32_t at, uint32_t weight) {
     }
     const auto target = static_cast<uint32_t>(exit->imm);
     const Branch counts = (options_.switches & kSwitchBlocks) != 0 ? Branch{} : branch(at, target);
-    const Likely side = decide(counts, weight);
+    Likely side = decide(counts);
+    if (side == Likely::Unknown && counts.executions >= kLeastExecutions) {
+      if (convert(at, next, target)) {
+        at = taken_.end;
+        continue;
+      }
+      if (guesses(weight)) side = counts.taken * 2 > counts.executions ? Likely::Taken : Likely::Falls;
+    }
     const bool takes = side == Likely::Taken;
     builder_.append(lifted, at, next, takes ? Way::Taken : Way::Falls);
     at = takes ? target : next;

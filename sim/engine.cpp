@@ -61,6 +61,7 @@ void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, const isa::Mac
   mailbox.gears.sample_period = settings.profiling == "sampling" ? small(settings.sample_period) : 0;
   mailbox.gears.max_instructions = small(settings.region_instructions);
   mailbox.gears.unroll_instructions = small(settings.unroll_instructions);
+  mailbox.gears.if_convert_instructions = small(settings.if_convert_instructions);
   const auto on = [](bool flag, fw::GearSwitch value) { return flag ? uint32_t{value} : 0u; };
   mailbox.gears.switches = on(settings.chaining, fw::kSwitchChaining) |
                            on(settings.eviction_stress, fw::kSwitchEvictionStress) | on(settings.pass_stores, fw::kSwitchPassStores) |
