@@ -51,9 +51,13 @@ void GuestRegionBuilder::open(Region& region, uint32_t eip) {
     current_[i] = region_->code.new_value();
     region_->entry.push_back({current_[i], host_register(i)});
   }
-  for (ValueId& other : others_) other = kNoValue;
+  reload_state();
   ended_ = false;
   branch_on_ = kNoValue;
+}
+
+void GuestRegionBuilder::reload_state() {
+  for (ValueId& other : others_) other = kNoValue;
 }
 
 GuestRegionBuilder::Fork GuestRegionBuilder::fork() const {

@@ -38,6 +38,9 @@ class GuestRegionBuilder {
   void begin(uint32_t eip) { begin(root_, eip); }
   void begin(Region& region, uint32_t eip);
 
+  /// Guest state beside registers and flags is loaded anew from here on, as gear 1 does with each instruction.
+  void reload_state();
+
   /// Where a path of a tree could begin: the state behind a side exit.
   struct Fork {
     size_t point;        ///< its map; kNoPoint: append() has made none, or one that no path can follow
