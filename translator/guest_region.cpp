@@ -51,13 +51,9 @@ void GuestRegionBuilder::open(Region& region, uint32_t eip) {
     current_[i] = region_->code.new_value();
     region_->entry.push_back({current_[i], host_register(i)});
   }
-  reload_state();
+  for (ValueId& other : others_) other = kNoValue;
   ended_ = false;
   branch_on_ = kNoValue;
-}
-
-void GuestRegionBuilder::reload_state() {
-  for (ValueId& other : others_) other = kNoValue;
 }
 
 GuestRegionBuilder::Fork GuestRegionBuilder::fork() const {
@@ -134,7 +130,7 @@ ValueId GuestRegionBuilder::emit_const(uint64_t value) {
 /// State that no instruction of a region changes is loaded once.
 ValueId GuestRegionBuilder::read_other(GuestReg reg) {
   ValueId& known = others_[static_cast<unsigned>(reg)];
-  if (known != kNoValue) return known;
+  if (known != kNoValue && !reloads_state_) return known;
   ir::Inst load;
   load.op = Op::CLoad;
   load.width = 64;

@@ -35,6 +35,7 @@ ir::Code without_probes(const ir::Code& lifted) {
 /// The region of the block, its last branch turned as gear 1 turns it. False: a region does not hold it.
 bool region_of(std::span<const BlockInstruction> instructions, uint64_t context, Region& region) {
   GuestRegionBuilder builder(region, context);
+  builder.reload_state();
   builder.begin(instructions.front().eip);
   uint32_t end = instructions.back().next;
   for (const BlockInstruction& instruction : instructions) {
@@ -47,7 +48,6 @@ bool region_of(std::span<const BlockInstruction> instructions, uint64_t context,
       way = ir::is_final_exit(last) ? GuestRegionBuilder::Way::Ends : turned ? GuestRegionBuilder::Way::Taken : GuestRegionBuilder::Way::Falls;
       if (turned) end = static_cast<uint32_t>(last.imm);
     }
-    builder.reload_state();
     builder.append(without_probes(instruction.lifted), instruction.eip, instruction.next, way);
   }
   builder.finish(end);
