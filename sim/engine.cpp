@@ -19,6 +19,8 @@ std::unique_ptr<Engine> make_engine(Fidelity fidelity, FirmwareForm form, const 
   return make_cycle_engine(machine, settings, fidelity == Fidelity::Rtl);
 }
 
+void Engine::check_rtl(const isa::MachineModel&) const { throw UserError("an RTL core needs --fidelity cycle and --firmware core"); }
+
 image::Image build_firmware(const isa::MachineModel& machine) {
   try {
     return image::build_image(image::read_elf(CHRYSALIS_FIRMWARE_ELF), machine.core);
