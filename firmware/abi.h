@@ -107,6 +107,7 @@ struct GearOptions {
   uint32_t threshold[3];       ///< executions after which gear 1, 2, 3 takes over; counted in the gear below
   uint32_t max_instructions;   ///< x86 instructions of a region
   uint32_t unroll_instructions;  ///< a loop is unrolled up to so many
+  uint32_t if_convert_instructions;  ///< the two arms of a branch that is if-converted have at most so many; 0: none is
   uint32_t first_gear;         ///< 1 or 2: what follows interpretation
   uint32_t sample_period;      ///< cycles between samples; 0: none
   uint32_t switches;           ///< OR of GearSwitch

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "firmware/counters.h"
 #include "firmware/host.h"
 #include "firmware/region_shape.h"
 
@@ -15,6 +16,8 @@ constexpr size_t kMostCalls = 4;
 constexpr uint32_t kNowhere = ~0u;
 /// What enters a region, as a weight; and the least that a path of a tree is worth to follow.
 constexpr uint32_t kEntered = 1u << 16, kLeastWeight = kEntered / 16;
+/// A superblock of gear 3 that so many entries come as far as follows the likelier side of a branch that is not decided.
+constexpr uint32_t kLeastGuess = kEntered / 4;
 /// So many times what a path may hold a tree may.
 constexpr uint32_t kLongestPaths = 2;
 /// A profile of fewer executions says nothing.
@@ -53,14 +56,16 @@ void RegionFormer::enter(uint32_t eip) {
 
 bool RegionFormer::grows_trees() const { return gear_ >= 3 && (options_.switches & kSwitchTrees) != 0; }
 
-/// Where control goes from a branch to which it comes `weight` times in kEntered entries.
-RegionFormer::Likely RegionFormer::decide(const Branch& branch, uint32_t weight) const {
+/// Where control mostly goes from a branch.
+RegionFormer::Likely RegionFormer::decide(const Branch& branch) const {
   if (branch.executions < kLeastExecutions) return Likely::Unknown;
   if (branch.taken * kBiasDenominator >= branch.executions * kBiasNumerator) return Likely::Taken;
   if (branch.taken * kBiasDenominator <= branch.executions * (kBiasDenominator - kBiasNumerator)) return Likely::Falls;
-  if (!grows_trees() || weight < kLeastWeight) return Likely::Unknown;
-  return branch.taken * 2 > branch.executions ? Likely::Taken : Likely::Falls;
+  return Likely::Unknown;
 }
+
+/// Whether the path goes on along the likelier side of a branch that is not decided, to which control comes `weight` times in kEntered entries.
+bool RegionFormer::guesses(uint32_t weight) const { return gear_ >= 3 && weight >= (grows_trees() ? kLeastWeight : kLeastGuess); }
 
 /// What is known of the branch at `eip` to `target`. Counts it as passed.
 RegionFormer::Branch RegionFormer::branch(uint32_t eip, uint32_t target) {
@@ -168,6 +173,90 @@ bool RegionFormer::follow_side() {
   return true;
 }
 
+/// The instruction at `at` is the region's next.
+void RegionFormer::note(uint32_t at) {
+  addresses_.push_back(at);
+  if (const uint8_t order = adaptation_.order(at); order != 0) {
+    in_order_.resize(addresses_.size(), 0);
+    in_order_.back() = order;
+  }
+  visited_.insert(std::upper_bound(visited_.begin(), visited_.end(), at), at);
+}
+
+/// What control comes to from `at` on, as far as it can be an arm.
+void RegionFormer::follow_arm(Arm& arm, uint32_t at) {
+  arm.count = 0;
+  FetchFault fault;
+  while (arm.count < options_.if_convert_instructions && adaptation_.care(at) == Care::None) {
+    if (arm.count == arm.steps.size()) arm.steps.emplace_back();
+    Step& step = arm.steps[arm.count];
+    step.code.clear();
+    clock_.begin(translator::Stage::Lift);
+    const bool known = code_.fetch(at, step.fetched, fault, step.code) && !step.fetched.unsupported && !step.fetched.checked;
+    clock_.begin(translator::Stage::Region);
+    if (!known || !translator::GuestRegionBuilder::accepts_in_arm(step.code)) break;
+    step.eip = at;
+    ++arm.count;
+    const ir::Inst* const jump = last_exit(step.code);
+    at = jump != nullptr ? static_cast<uint32_t>(jump->imm) : at + step.fetched.length;
+  }
+  arm.end = at;
+}
+
+/// Cuts the arms where they first meet. False: they do not, within the instructions that both together may have.
+bool RegionFormer::meet() {
+  for (unsigned sum = 1; sum <= options_.if_convert_instructions; ++sum) {
+    for (unsigned i = sum - std::min(sum, taken_.count); i <= std::min(sum, fallen_.count); ++i) {
+      const uint32_t eip = fallen_.eip(i);
+      if (taken_.eip(sum - i) != eip) continue;
+      fallen_.count = i;
+      taken_.count = sum - i;
+      fallen_.end = taken_.end = eip;
+      return true;
+    }
+  }
+  return false;
+}
+
+void RegionFormer::append(const Arm& arm) {
+  for (unsigned i = 0; i < arm.count; ++i) {
+    const Step& step = arm.steps[i];
+    note(step.eip);
+    builder_.append(step.code, step.eip, step.eip + step.fetched.length, translator::GuestRegionBuilder::Way::Taken);
+  }
+}
+
+/// If-converts the branch at `at`, which has just been fetched, unless its arms are long or have effects. Control goes on where they end.
+bool RegionFormer::convert(uint32_t at, uint32_t next, uint32_t target) {
+  if (checks_ || (options_.switches & kSwitchNoShadow) != 0 || !translator::GuestRegionBuilder::accepts_branch(code_.lifted())) return false;
+  follow_arm(fallen_, next);
+  follow_arm(taken_, target);
+  if (!meet()) return false;
+  const unsigned more = 1 + fallen_.count + taken_.count;
+  if (builder_.completed() + more > longest_ || builder_.size() + more > largest_) return false;
+  for (const Arm* arm : {&fallen_, &taken_}) {
+    for (unsigned i = 0; i < arm->count; ++i) {
+      if (!source_.add(arm->steps[i].eip, arm->steps[i].fetched)) return false;
+    }
+  }
+  count(Counter::IfConversions);
+  builder_.begin_arms(code_.lifted(), at);
+  append(fallen_);
+  builder_.next_arm();
+  append(taken_);
+  builder_.end_arms();
+  // The profile goes on with what is counted where they meet, or with the arm that leads there, whichever has been executed more often.
+  const uint32_t join = fallen_.end;
+  const bool falls = fallen_.count == 0 || fallen_.steps[fallen_.count - 1].eip + fallen_.steps[fallen_.count - 1].fetched.length == join;
+  Place passed = place_;
+  passed.position += fallen_.count;
+  const bool holds = passed.counted != nullptr ? passed.position <= passed.counted->instructions
+                                               : passed.block != nullptr && join - passed.block->eip <= passed.block->length;
+  enter(join);
+  if (falls && holds && passed.executions > place_.executions) place_ = passed;
+  return true;
+}
+
 /// Follows control from `at` on, to which it comes `weight` times in kEntered entries, and ends the path.
 void RegionFormer::grow(uint32_t at, uint32_t weight) {
   using Way = translator::GuestRegionBuilder::Way;
@@ -201,14 +290,8 @@ void RegionFormer::grow(uint32_t at, uint32_t weight) {
     if (!translator::GuestRegionBuilder::accepts(lifted, builder_.size() == 0)) break;
     const Care care = adaptation_.care(at);
     if (care == Care::Isolated || !source_.add(at, fetched_)) break;
-    addresses_.push_back(at);
-    if (const uint8_t order = adaptation_.order(at); order != 0) {
-      in_order_.resize(addresses_.size(), 0);
-      in_order_.back() = order;
-    }
+    note(at);
     const uint32_t next = at + fetched_.length;
-    visited_.insert(std::upper_bound(visited_.begin(), visited_.end(), at), at);
-
     const ir::Inst* const exit = last_exit(lifted);
     ++place_.position;
     if (exit == nullptr) {
@@ -243,7 +326,14 @@ void RegionFormer::grow(uint32_t at, uint32_t weight) {
     }
     const auto target = static_cast<uint32_t>(exit->imm);
     const Branch counts = (options_.switches & kSwitchBlocks) != 0 ? Branch{} : branch(at, target);
-    const Likely side = decide(counts, weight);
+    Likely side = decide(counts);
+    if (side == Likely::Unknown && counts.executions >= kLeastExecutions) {
+      if (convert(at, next, target)) {
+        at = taken_.end;
+        continue;
+      }
+      if (guesses(weight)) side = counts.taken * 2 > counts.executions ? Likely::Taken : Likely::Falls;
+    }
     const bool takes = side == Likely::Taken;
     builder_.append(lifted, at, next, takes ? Way::Taken : Way::Falls);
     at = takes ? target : next;

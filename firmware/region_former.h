@@ -18,7 +18,7 @@ class RegionFormer {
 
   /// Forms the region at `eip`, a superblock: along each branch's likely side, through jumps, until control would come back into it, the
   /// profile ends or is undecided, an instruction is met that a region cannot hold, or it is long enough. A loop to its entry is
-  /// unrolled. Gear 3 also goes into calls, back from them, and where indirect jumps mostly go; and if regions are to be trees, it takes
+  /// unrolled. A branch that goes both ways is if-converted where both soon meet. Gear 3 also goes into calls, back from them, and where indirect jumps mostly go; and if regions are to be trees, it takes
   /// the likelier side of undecided branches too, and then follows the sides left, those first that are executed most often.
   /// Out: tree(), checks() and source(). Returns how many instructions it holds; 0: none can be formed.
   unsigned form(uint32_t eip, unsigned gear);
@@ -54,9 +54,29 @@ class RegionFormer {
     std::vector<uint32_t> visited, calls;
   };
 
+  /// An instruction of an arm, which is fetched before it is known whether the arms meet.
+  struct Step {
+    uint32_t eip;
+    Fetched fetched;
+    ir::Code code;
+  };
+  /// What comes behind a branch: steps up to `count`, then `end`.
+  struct Arm {
+    std::vector<Step> steps;
+    unsigned count = 0;
+    uint32_t end = 0;
+    uint32_t eip(unsigned i) const { return i == count ? end : steps[i].eip; }
+  };
+
   Branch branch(uint32_t eip, uint32_t target);
-  Likely decide(const Branch& branch, uint32_t weight) const;
+  Likely decide(const Branch& branch) const;
+  bool guesses(uint32_t weight) const;
   void grow(uint32_t at, uint32_t weight);
+  void note(uint32_t at);
+  void append(const Arm& arm);
+  void follow_arm(Arm& arm, uint32_t at);
+  bool meet();
+  bool convert(uint32_t at, uint32_t next, uint32_t target);
   void note_side(uint32_t target, uint32_t weight);
   bool follow_side();
   bool follows_calls() const { return gear_ >= 3 && (options_.switches & kSwitchFollowCalls) != 0; }
@@ -87,6 +107,7 @@ class RegionFormer {
   std::vector<Side> sides_;        ///< not followed yet
   std::vector<uint32_t> calls_;  ///< return addresses of the calls that the path is in
   Fetched fetched_;
+  Arm fallen_, taken_;
 };
 
 }  // namespace chrysalis::fw

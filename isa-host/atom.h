@@ -86,6 +86,7 @@ enum Effect : uint32_t {
   kFp = 1u << 17,           ///< reads FCR, adds to FSR
   kSerializing = 1u << 18,  ///< reads or changes state that others use implicitly: keep its order with memory, branches and
                             ///< others of its kind; at most one of commit, rollback, serializing per molecule, and it acts last
+  kUncount = 1u << 19,      ///< changes what the next commit counts: keep its order with commits and exits
 };
 
 /// How an atom's second source, or an optional literal, is given.

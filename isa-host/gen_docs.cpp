@@ -91,7 +91,8 @@ std::string effects(const AtomInfo& row) {
     const char* name;
   } kNames[] = {{kLoad, "load"}, {kStore, "store"}, {kProbe, "probe"}, {kPrefetch, "prefetch"}, {kGuest, "guest"}, {kConcealed, "concealed"},
                 {kMayFault, "may raise an event"}, {kProtect, "protects"}, {kMasked, "checks aliases"}, {kBranch, "branch"}, {kConditional, "conditional"},
-                {kIndirect, "indirect"}, {kCall, "links"}, {kCommit, "commits"}, {kRollback, "rolls back"}, {kFp, "FCR, FSR"}, {kSerializing, "serialising"}};
+                {kIndirect, "indirect"}, {kCall, "links"}, {kCommit, "commits"}, {kRollback, "rolls back"}, {kFp, "FCR, FSR"}, {kSerializing, "serialising"},
+                {kUncount, "changes the count"}};
   std::string text;
   for (const auto& entry : kNames)
     if (row.has(entry.bit)) text += (text.empty() ? "" : ", ") + std::string(entry.name);

@@ -94,6 +94,7 @@ module core
   logic [63:0] vhs_q [NumShadowed] /*verilator public_flat_rd*/;
   logic [63:0] spr_q [NumSpecials] /*verilator public_flat_rd*/;
   logic [63:0] fcr_s_q /*verilator public_flat_rd*/, fsr_s_q /*verilator public_flat_rd*/, gpc_s_q /*verilator public_flat_rd*/;
+  logic [11:0] uncounted_q;               // what the next commit counts less
   logic [63:0] molecules_q, atoms_q, commits_q, rollbacks_q;
 
   // -- fetch and decode ---------------------------------------------------------------------------------------------------
@@ -135,7 +136,7 @@ module core
   logic [11:0]  selector [MaxWords];
   logic [63:0]  imm   [MaxWords];
   logic [127:0] needs;
-  logic [18:0]  effects;
+  logic [19:0]  effects;
   logic [7:0]   div_cycles, fp_div_cycles;
 
   decode i_decode (
@@ -808,6 +809,19 @@ module core
   // -- what acts last, and events -----------------------------------------------------------------------------------------------------------
   logic        acts;
   logic        platform;
+  logic [11:0] uncounted, committed;      // of the molecule and those since the last commit; guest instructions of a commit
+  always_comb begin
+    uncounted = uncounted_q;
+    if (effects[EffUncount]) begin
+      for (int unsigned i = 0; i < Width; i++) begin
+        if (4'(i) < count && info[i].effects[EffUncount] &&
+            (info[i].family == FamUncountCc ? holds(cond[i], a[i]) : (a[i] == '0) == (info[i].family == FamUncountZ))) begin
+          uncounted = uncounted + selector[i];
+        end
+      end
+    end
+    committed = last_selector - uncounted;
+  end
   always_comb begin
     acts            = issue && has_last;
     commits         = issue && effects[EffCommit];
@@ -860,6 +874,7 @@ module core
       molecules_q     <= '0;
       atoms_q         <= '0;
       commits_q       <= '0;
+      uncounted_q     <= '0;
       rollbacks_q     <= '0;
       from_memory_q   <= '0;
       fcr_s_q         <= '0;
@@ -992,7 +1007,7 @@ module core
             spr_q[SprGpc] <= last_imm;
             gpc_s_q       <= last_imm;
           end
-          spr_q[SprGcount] <= spr_q[SprGcount] + 64'(last_selector);
+          spr_q[SprGcount] <= spr_q[SprGcount] + 64'(committed);
           commits_q <= commits_q + 64'd1;
         end
         if (last_family == FamMts) begin
@@ -1009,6 +1024,8 @@ module core
 
       if (commits || rolls_back)             devices_gated_q <= 1'b0;
       else if (issue && own_device_stores)   devices_gated_q <= 1'b1;
+      if (commits || rolls_back)             uncounted_q <= '0;
+      else if (issue)                        uncounted_q <= uncounted;
 
       // Rollback, by atom or event; an event.
       rolled = rolls_back;
@@ -1102,7 +1119,7 @@ module core
   assign end_o       = pc_q + 64'(bytes);
   assign rollback_o  = rolls_back;
   assign commit_o    = commits;
-  assign committed_o = last_selector;
+  assign committed_o = committed;
   assign gcount_o    = spr_q[SprGcount];
   assign gated_o     = gated;
   assign counter_o   = counter_q;

@@ -35,7 +35,7 @@ module decode
   output logic [63:0]  imm_o   [MaxWords],
 
   output logic [127:0] needs_o,                // registers read or written: integer, floating point above
-  output logic [18:0]  effects_o,              // of all atoms together
+  output logic [19:0]  effects_o,              // of all atoms together
   output logic [7:0]   div_cycles_o,           // for which the iterative units are taken
   output logic [7:0]   fp_div_cycles_o
 );

@@ -117,8 +117,9 @@ class IsaPackage {
     static_assert(isa::kShadowedInt == isa::kShadowedFp);
     for (unsigned i = 0; i < isa::kOps; ++i) number(std::string("Op") + isa::kAtomInfo[i].name, i);
     const char* const effects[] = {"WritesFd", "ReadsFd", "Load", "Store", "Probe", "Prefetch", "Guest", "Concealed", "MayFault", "Protect",
-                                   "Masked", "Branch", "Conditional", "Indirect", "Call", "Commit", "Rollback", "Fp", "Serializing"};
-    static_assert(1u << (std::size(effects) - 1) == isa::kSerializing);
+                                   "Masked", "Branch", "Conditional", "Indirect", "Call", "Commit", "Rollback", "Fp", "Serializing",
+                                   "Uncount"};
+    static_assert(1u << (std::size(effects) - 1) == isa::kUncount);
     for (unsigned i = 0; i < std::size(effects); ++i) number(std::string("Eff") + effects[i], i);
     const char* const operands[] = {"ReadsRa", "ReadsRb", "ReadsRm", "ReadsRc", "ReadsRd", "WritesRd", "ReadsVa", "ReadsVb", "ReadsVd",
                                     "WritesVd", "OptionalLong", "Target", "Immediate"};
@@ -162,7 +163,7 @@ class IsaPackage {
     number("NumCharges", hw::kCharges);
   }
 
-  /// What an atom is, in 60 bits.
+  /// What an atom is, in 62 bits.
   void rows() {
     std::map<std::string, unsigned> families;
     for (unsigned i = 0; i < isa::kOps; ++i) families.emplace(family_name(static_cast<isa::Op>(i)), families.size());
@@ -177,7 +178,7 @@ class IsaPackage {
             "    logic        is_signed;\n"
             "    logic [3:0]  unit;\n"
             "    logic [4:0]  latency;\n"
-            "    logic [18:0] effects;\n"
+            "    logic [19:0] effects;\n"
             "    logic [12:0] operands;\n"
             "    logic [2:0]  modes;\n"
             "  } atom_info_t;\n";
@@ -193,14 +194,14 @@ class IsaPackage {
       add(1, row.has(isa::kLoad) && row.mnemonic[std::strlen(row.mnemonic) - 1] == 's');
       add(4, static_cast<unsigned>(row.unit));
       add(5, static_cast<unsigned>(row.latency));
-      add(19, row.effects);
+      add(20, row.effects);
       add(13, row.operand_bits);
       add(3, isa::accepted_modes(op));
       packed.push_back(value);
       mask.push_back(isa::encoding(op).fixed_mask);
       bits.push_back(isa::encoding(op).fixed_bits);
     }
-    table(out_, "AtomInfo", 61, packed);
+    table(out_, "AtomInfo", 62, packed);
     table(out_, "AtomMask", 32, mask);
     table(out_, "AtomBits", 32, bits);
   }

@@ -11,6 +11,7 @@
 
 #include "sim/commands.h"
 #include "sim/error.h"
+#include "sim/observe/firmware_counts.h"
 #include "sim/observe/firmware_profile.h"
 #include "sim/observe/pipeline.h"
 #include "sim/observe/timeline.h"
@@ -26,7 +27,7 @@ namespace fs = std::filesystem;
 struct Options {
   RunOptions common;
   std::vector<std::string> statistics;
-  std::string outdir, timeline, pipeline, profile, window, translations;
+  std::string outdir, timeline, pipeline, profile, train, window, translations;
   uint64_t max_instructions = UINT64_MAX, max_cycles = UINT64_MAX;
 };
 
@@ -56,6 +57,8 @@ int run(const Options& options, const GuestCommand& guest) {
   if (!options.timeline.empty()) observers.push_back(std::make_unique<Timeline>(options.timeline, window));
   if (!options.pipeline.empty()) observers.push_back(std::make_unique<Pipeline>(options.pipeline, window));
   if (!options.profile.empty()) observers.push_back(std::make_unique<FirmwareProfile>(options.profile));
+  if (!options.train.empty()) observers.push_back(std::make_unique<FirmwareCounts>(options.train));
+  request.firmware_by_blocks = !options.train.empty();
   for (const auto& observer : observers) request.observers.push_back(observer.get());
   const RunResult result = run_program(request);
   if (!options.outdir.empty()) {
@@ -80,7 +83,9 @@ Command add_run_command(CLI::App& app, const GuestCommand& guest) {
   command->add_option("--timeline", options->timeline, "write the course of the run to FILE, for ui.perfetto.dev; 1 us is one cycle")->type_name("FILE.json");
   command->add_option("--pipeline", options->pipeline, "write every atom's way through the pipeline to FILE, for Konata; choose a --window")
       ->type_name("FILE.kanata");
-  command->add_option("--profile", options->profile, "write the firmware's cycles by mode, function and cause to FILE")->type_name("FILE.csv");
+  CLI::Option* const profile = command->add_option("--profile", options->profile, "write the firmware's cycles by mode, function and cause to FILE")->type_name("FILE.csv");
+  command->add_option("--train", options->train, "add how often the firmware's blocks ran, each a region of its own, to FILE (firmware/image/profile.h)")
+      ->type_name("FILE")->excludes(profile);
   command->add_option("--window", options->window, "what --timeline and --pipeline show: cycles=A:B or instructions=A:B")->type_name("WINDOW");
   command->add_option("--translations", options->translations, "write every translation, as it is installed, to FILE: gear, guest address, x86 instructions, host address, code")
       ->type_name("FILE");

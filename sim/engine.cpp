@@ -4,7 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "firmware/image/builder.h"
 #include "firmware/image/error.h"
 #include "firmware/region_shape.h"
 #include "sim/engine_core.h"
@@ -13,20 +12,39 @@
 
 namespace chrysalis::sim {
 
-std::unique_ptr<Engine> make_engine(Fidelity fidelity, FirmwareForm form, const isa::MachineModel& machine, const Settings& settings) {
+std::unique_ptr<Engine> make_engine(Fidelity fidelity, FirmwareForm form, const isa::MachineModel& machine, const Settings& settings,
+                                    bool firmware_by_blocks) {
   if (form == FirmwareForm::Hosted) return make_hosted_engine(machine, settings);
   if (fidelity == Fidelity::Functional) return make_functional_engine(machine, settings);
-  return make_cycle_engine(machine, settings, fidelity == Fidelity::Rtl);
+  return make_cycle_engine(machine, settings, fidelity == Fidelity::Rtl, firmware_by_blocks);
 }
 
 void Engine::check_rtl(const isa::MachineModel&) const { throw UserError("an RTL core needs --fidelity cycle and --firmware core"); }
 
-image::Image build_firmware(const isa::MachineModel& machine) {
+namespace {
+
+image::Image build(const isa::MachineModel& machine, const image::BuildOptions& options, std::vector<image::RegionPlace>* places) {
   try {
-    return image::build_image(image::read_elf(CHRYSALIS_FIRMWARE_ELF), machine.core);
+    return image::build_image(firmware_program(), machine.core, options, places);
   } catch (const image::ImageError& error) {
     throw UserError(fmt::format("machine {}: the firmware cannot be built for it: {}", machine.name, error.what()));
   }
+}
+
+}  // namespace
+
+image::ElfFile firmware_program() { return image::read_elf(CHRYSALIS_FIRMWARE_ELF); }
+
+image::Image build_firmware(const isa::MachineModel& machine) {
+  image::BuildOptions options;
+  options.profile = CHRYSALIS_FIRMWARE_PROFILE;
+  return build(machine, options, nullptr);
+}
+
+image::Image build_firmware_by_blocks(const isa::MachineModel& machine, std::vector<image::RegionPlace>* places) {
+  image::BuildOptions options;
+  options.superblocks.max_blocks = 1;
+  return build(machine, options, places);
 }
 
 void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, const isa::MachineModel& machine, uint64_t guest_ram_size) {
@@ -45,6 +63,7 @@ void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, const isa::Mac
   mailbox.gears.sample_period = settings.profiling == "sampling" ? small(settings.sample_period) : 0;
   mailbox.gears.max_instructions = small(settings.region_instructions);
   mailbox.gears.unroll_instructions = small(settings.unroll_instructions);
+  mailbox.gears.if_convert_instructions = small(settings.if_convert_instructions);
   const auto on = [](bool flag, fw::GearSwitch value) { return flag ? uint32_t{value} : 0u; };
   mailbox.gears.switches = on(settings.chaining, fw::kSwitchChaining) |
                            on(settings.eviction_stress, fw::kSwitchEvictionStress) | on(settings.pass_stores, fw::kSwitchPassStores) |

@@ -79,8 +79,8 @@ class Engine {
   virtual std::string fault() const = 0;
 };
 
-/// Builds the machine and loads the firmware. Throws UserError for a machine that the firmware cannot be built for.
+/// Builds the machine and loads the firmware, whose blocks are not joined if `firmware_by_blocks` (only at cycle fidelity). Throws UserError for a machine that the firmware cannot be built for.
 std::unique_ptr<Engine> make_engine(Fidelity fidelity, FirmwareForm form, const isa::MachineModel& machine,
-                                    const Settings& settings);
+                                    const Settings& settings, bool firmware_by_blocks = false);
 
 }  // namespace chrysalis::sim

@@ -1,7 +1,7 @@
 // What the two engines that execute host code share: the firmware's image in concealed memory, and the mailbox.
 #pragma once
 
-#include "firmware/image/image.h"
+#include "firmware/image/builder.h"
 #include "isa-host/physical_memory.h"
 #include "sim/engine.h"
 
@@ -9,6 +9,10 @@ namespace chrysalis::sim {
 
 /// The firmware built for `machine`. Throws UserError if it cannot be.
 image::Image build_firmware(const isa::MachineModel& machine);
+/// The same, a region for each block, so that those who count blocks see them all.
+image::Image build_firmware_by_blocks(const isa::MachineModel& machine, std::vector<image::RegionPlace>* places = nullptr);
+/// What it is built from.
+image::ElfFile firmware_program();
 
 /// Copies the image to memory and fills the mailbox as the firmware expects it at reset.
 void load_firmware(const image::Image& image, const Settings& settings, const isa::MachineModel& machine, isa::PhysicalMemory& memory);
@@ -30,7 +34,7 @@ inline constexpr uint64_t kPollCycles = 1'000'000;
 
 std::unique_ptr<Engine> make_functional_engine(const isa::MachineModel& machine, const Settings& settings);
 /// With the RTL core instead of the SystemC model, if `rtl`. Throws UserError if no such core was built for the machine.
-std::unique_ptr<Engine> make_cycle_engine(const isa::MachineModel& machine, const Settings& settings, bool rtl);
+std::unique_ptr<Engine> make_cycle_engine(const isa::MachineModel& machine, const Settings& settings, bool rtl, bool firmware_by_blocks);
 std::unique_ptr<Engine> make_hosted_engine(const isa::MachineModel& machine, const Settings& settings);
 
 }  // namespace chrysalis::sim

@@ -32,8 +32,8 @@ void require_rtl(const isa::MachineModel& machine) {
 
 class CycleEngine final : public Engine {
  public:
-  CycleEngine(const isa::MachineModel& machine, const Settings& settings, const hw::EngineFactory& core)
-      : image_(build_firmware(machine)), quantum_(static_cast<uint32_t>(settings.quantum)),
+  CycleEngine(const isa::MachineModel& machine, const Settings& settings, const hw::EngineFactory& core, bool by_blocks)
+      : image_(by_blocks ? build_firmware_by_blocks(machine) : build_firmware(machine)), quantum_(static_cast<uint32_t>(settings.quantum)),
         platform_(parameters(machine, quantum_, image_), settings.guest_ram_mib << 20, core) {
     load_firmware(image_, settings, machine, platform_.memory());
     for (const image::CodeRange& range : image_.ranges)
@@ -146,10 +146,10 @@ class CycleEngine final : public Engine {
 
 }  // namespace
 
-std::unique_ptr<Engine> make_cycle_engine(const isa::MachineModel& machine, const Settings& settings, bool rtl) {
-  if (!rtl) return std::make_unique<CycleEngine>(machine, settings, hw::systemc_engine);
+std::unique_ptr<Engine> make_cycle_engine(const isa::MachineModel& machine, const Settings& settings, bool rtl, bool firmware_by_blocks) {
+  if (!rtl) return std::make_unique<CycleEngine>(machine, settings, hw::systemc_engine, firmware_by_blocks);
   require_rtl(machine);
-  return std::make_unique<CycleEngine>(machine, settings, rtl::make_engine);
+  return std::make_unique<CycleEngine>(machine, settings, rtl::make_engine, firmware_by_blocks);
 }
 
 }  // namespace chrysalis::sim

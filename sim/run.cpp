@@ -151,7 +151,7 @@ RunResult run_program(const RunRequest& request) {
   const isa::MachineModel machine = isa::load_machine(request.machine, request.settings.machine);
   // What the program is must be known before the machine is built: the message about it comes at once.
   if (request.program.empty()) throw UserError("no program given; the guest's command line comes after --");
-  const std::unique_ptr<Engine> engine = make_engine(request.fidelity, request.form, machine, request.settings);
+  const std::unique_ptr<Engine> engine = make_engine(request.fidelity, request.form, machine, request.settings, request.firmware_by_blocks);
   fw::Mailbox& mailbox = engine->mailbox();
   TranslationWriter translations(request.translations, *engine);
   const InterruptGuard interrupt;

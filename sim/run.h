@@ -21,6 +21,7 @@ struct RunRequest {
   std::vector<std::string> environment;  ///< NAME=VALUE; nothing is inherited
   std::string sysroot;             ///< empty: the build machine's file system
   std::string translations;        ///< file for every translation as it is installed; empty: none
+  bool firmware_by_blocks = false; ///< the firmware has a region for each block: for FirmwareCounts
   bool quiet = false;
   std::vector<RunObserver*> observers;  ///< need Fidelity::Cycle and FirmwareForm::Core
   std::function<void(const struct RunResult&)> at_end;  ///< called once the run has ended, while its machine is there

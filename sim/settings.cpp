@@ -59,6 +59,8 @@ const std::vector<Row>& rows() {
        .number = &Settings::region_instructions, .low = 1, .high = 200},
       {.name = "firmware.unroll_instructions", .unit = "instructions", .help = "a loop is unrolled up to so many x86 instructions; 0: never",
        .number = &Settings::unroll_instructions, .low = 0, .high = 200, .off = "0", .loss = "unrolling"},
+      {.name = "firmware.if_convert_instructions", .unit = "instructions", .help = "a branch whose ways meet again is if-converted if they have at most so many x86 instructions together; 0: never",
+       .number = &Settings::if_convert_instructions, .low = 0, .high = 32, .off = "0", .loss = "if-conversion of branches that are not biased"},
       {.name = "firmware.eviction", .unit = "", .help = "what goes when a gear's code cache is full: everything, the oldest translations, or the oldest that were not used",
        .word = &Settings::eviction, .words = {"flush", "fifo", "generational"}},
       {.name = "firmware.code_cache.gear1", .unit = "KiB", .help = "code cache for gear 1's translations",

@@ -16,7 +16,7 @@ struct Settings {
   uint64_t max_gear = 3;
   uint64_t gear1_threshold = 16, gear2_threshold = 400, gear3_threshold = 20;
   uint64_t first_gear = 1, sample_period = 10'000;
-  uint64_t region_instructions = 200, unroll_instructions = 48;
+  uint64_t region_instructions = 200, unroll_instructions = 48, if_convert_instructions = 6;
   std::string eviction = "fifo";
   bool chaining = true, eviction_stress = false, pass_stores = true, reorder = true, adaptation = true, follow_calls = true, shadow = true;
   bool smc_page = true, smc_fine_grain = true, smc_revalidate = true, smc_self_check = true, smc_stylised = true, smc_groups = true;

@@ -115,12 +115,30 @@ class Generator {
   /// The comparison that a branch on zero or non-zero can be fused with, or null.
   const ir::Inst* fusible_comparison(const ir::Inst& inst) const {
     const bool tests_value = inst.cond == ir::Cond::Zero || inst.cond == ir::Cond::NonZero;
-    if (!tests_value || !(ir::info(inst.op).effects & ir::kSide)) return nullptr;
+    if (!tests_value || !ir::is_exit(inst)) return nullptr;
     const ir::Inst* def = definition(inst.src[0]);
     if (def == nullptr) return nullptr;
     const bool compares = def->op == ir::Op::SetEq || def->op == ir::Op::SetNe || def->op == ir::Op::SetLtU ||
                           def->op == ir::Op::SetLtS;
     return compares ? def : nullptr;
+  }
+
+  /// The sum of two registers that a guest access can form by itself, or null. If there is a displacement as well, it is added to a value
+  /// of the entry beforehand, once for all accesses: what comes late has no addition on its way to memory.
+  const ir::Inst* fusible_sum(const ir::Inst& inst) const {
+    if (!offsets_ || !(ir::info(inst.op).effects & ir::kGuest)) return nullptr;
+    const ir::Inst* def = definition(inst.src[0]);
+    if (def == nullptr || def->value != inst.src[0] || def->width != 32) return nullptr;
+    if (def->op != ir::Op::Add && (def->op != ir::Op::Lea || def->aux != 0)) return nullptr;
+    for (unsigned i = 0; i < 2; ++i) {
+      if (def->src[i] == kNoValue || is_const(def->src[i])) return nullptr;
+    }
+    const bool both = definition(def->src[0]) == nullptr && definition(def->src[1]) == nullptr;
+    const bool either = definition(def->src[0]) == nullptr || definition(def->src[1]) == nullptr;
+    return displacement(*def, inst.imm) == 0 || (either && !both) ? def : nullptr;
+  }
+  static int64_t displacement(const ir::Inst& sum, int64_t offset) {
+    return sign_extend((sum.op == ir::Op::Lea ? sum.imm : 0) + offset, 32);
   }
 
   void find_needed() {
@@ -139,6 +157,11 @@ class Generator {
       const ir::Inst* fused = fusible_extension(inst);
       if (fused == nullptr) fused = fusible_comparison(inst);
       for (const ValueId source : (fused != nullptr ? fused : &inst)->src) need(source);
+      if (const ir::Inst* sum = fusible_sum(inst)) {
+        need(sum->src[0]);
+        need(sum->src[1]);
+        --needed_[inst.src[0]];
+      }
     }
   }
 
@@ -405,7 +428,14 @@ class Generator {
     op.size = static_cast<uint8_t>(size);
     op.mode = isa::Mode::Short;
     op.imm = 0;
-    if (offset == 0 && base != kNoValue) {
+    if (const ir::Inst* sum = fusible_sum(inst)) {
+      ValueId early = sum->src[0], late = sum->src[1];
+      if (definition(early) != nullptr) std::swap(early, late);
+      const int64_t ahead = displacement(*sum, offset);
+      op.a = ahead == 0 ? reg_of(early) : address_register(early, ahead);
+      op.b = reg_of(late);
+      op.mode = isa::Mode::Register;
+    } else if (offset == 0 && base != kNoValue) {
       op.a = reg_of(base);
     } else if (offsets_ && fits_long(offset)) {
       op.a = base == kNoValue ? Reg{isa::kZero} : reg_of(base);
@@ -841,9 +871,20 @@ class Generator {
     emit(op);
   }
 
+  void select_uncount(const ir::Inst& inst) {
+    MachOp op;
+    op.op = inst.cond == ir::Cond::Zero ? isa::Op::UncountZ : inst.cond == ir::Cond::NonZero ? isa::Op::UncountNz : isa::Op::UncountCc;
+    if (op.op == isa::Op::UncountCc) op.cond = static_cast<isa::Cond>(inst.cond);
+    op.a = reg_of(inst.src[0]);
+    op.count = static_cast<uint16_t>(inst.imm);
+    op.hoist_limit = kNeverHoist;
+    emit(op);
+  }
+
   void select(const ir::Inst& inst) {
     switch (inst.op) {
       case ir::Op::Const: return;  // on demand
+      case ir::Op::UncountIf: return select_uncount(inst);
       case ir::Op::Copy:
       case ir::Op::Zext:
         return select_unary(inst, inst.width == 64 ? isa::Op::Mov : zext(inst.width));

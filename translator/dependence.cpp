@@ -19,6 +19,8 @@ constexpr unsigned kLoadWindow = 8, kStoreWindow = 16;
 constexpr int32_t kNoLimit = -1;  // of MachOp::hoist_limit: may pass every exit
 
 bool accesses_memory(const isa::AtomInfo& row) { return row.has(isa::kLoad | isa::kStore | isa::kProbe); }
+/// What a commit makes final: with it if they share a molecule.
+bool is_committed(const isa::AtomInfo& row) { return accesses_memory(row) || row.has(isa::kUncount); }
 bool is_barrier(const isa::AtomInfo& row) { return row.has(isa::kSerializing | isa::kCommit | isa::kRollback); }
 
 /// Whether accesses through different bases may meet.
@@ -291,7 +293,7 @@ void DependenceGraph::remember(Recent& recent, uint32_t at, uint32_t number, uns
 void DependenceGraph::add_barrier(uint32_t at) {
   if (last_barrier_ != kNone) edge(last_barrier_, at, 1);
   for (const uint16_t earlier : since_barrier_) {
-    const bool shares = row(at).has(isa::kCommit) && accesses_memory(row(earlier));
+    const bool shares = row(at).has(isa::kCommit) && is_committed(row(earlier));
     edge(earlier, at, shares ? 0 : 1);
   }
   since_barrier_.clear();
@@ -313,18 +315,18 @@ void DependenceGraph::add_control(uint32_t at) {
   const bool memory = accesses_memory(self);
   if (is_barrier(self)) {
     add_barrier(at);
-  } else if (memory || self.has(isa::kFp)) {
+  } else if (is_committed(self) || self.has(isa::kFp)) {
     if (last_barrier_ != kNone) edge(last_barrier_, at, 1);
     since_barrier_.push_back(static_cast<uint16_t>(at));
   }
   if (self.has(isa::kBranch)) return add_exit(at);
-  const bool stays_above = self.has(isa::kStore | isa::kProbe | isa::kGuest) || ops_[at].op == isa::Op::ReturnPush;
+  const bool stays_above = self.has(isa::kStore | isa::kProbe | isa::kGuest | isa::kUncount) || ops_[at].op == isa::Op::ReturnPush;
   if (stays_above && !is_barrier(self)) since_exit_.push_back(static_cast<uint16_t>(at));
   // Nothing with an effect passes an exit before it; what has none may, if it cannot fail. A return address that is
   // pushed on another path would be harmless, but of no use.
   int32_t limit = kNoLimit;
   if (memory) limit = ops_[at].hoist_limit;
-  else if (ops_[at].op == isa::Op::ReturnPush) limit = kNeverHoist;
+  else if (self.has(isa::kUncount) || ops_[at].op == isa::Op::ReturnPush) limit = kNeverHoist;
   if (limit == kNoLimit) return;
   for (size_t i = exits_.size(); i-- > 0;) {
     if (limit != kNeverHoist && ops_[exits_[i]].id > limit) continue;

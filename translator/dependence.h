@@ -42,8 +42,8 @@ struct DependenceOptions {
 /// which many edges go by way of, so that their number stays linear. An edge leads to what comes later in the program.
 /// The object keeps its memory from one build() to the next.
 ///
-/// Keeps: data dependences (an atom reads the state before its molecule); order of stores, commits and serializing
-/// atoms against exits; order of loads and stores that may overlap; order of guest accesses among themselves and with
+/// Keeps: data dependences (an atom reads the state before its molecule); order of stores, commits, what changes a commit's count
+/// and serializing atoms against exits; order of loads and stores that may overlap; order of guest accesses among themselves and with
 /// concealed stores unless faults roll back; what a point's map reads is complete at its molecule's end and not yet
 /// overwritten; a store that checks an alias entry comes after the load that fills it, and before the next one.
 /// Not among the edges: the last operation comes last; a load that passes a store (see Passable).

@@ -1,5 +1,7 @@
 #include "translator/guest_region.h"
 
+#include <algorithm>
+
 #include "isa-host/registers.h"
 #include "translator/assert.h"
 
@@ -51,7 +53,7 @@ void GuestRegionBuilder::open(Region& region, uint32_t eip) {
   }
   for (ValueId& other : others_) other = kNoValue;
   ended_ = false;
-  skip_on_ = kNoValue;
+  branch_on_ = kNoValue;
 }
 
 GuestRegionBuilder::Fork GuestRegionBuilder::fork() const {
@@ -87,9 +89,20 @@ bool GuestRegionBuilder::accepts(const ir::Code& lifted, bool first) {
   return true;
 }
 
-bool GuestRegionBuilder::accepts_skipped(const ir::Code& lifted) {
+bool GuestRegionBuilder::accepts_branch(const ir::Code& lifted) {
+  unsigned exits = 0;
   for (const ir::Inst& inst : lifted.insts) {
-    if ((ir::info(inst.op).effects & (ir::kExit | ir::kStore)) != 0 || inst.op == Op::ProbeWrite) return false;
+    if (!ir::is_exit(inst)) continue;
+    if (inst.op != Op::ExitIf || repeats(inst)) return false;
+    ++exits;
+  }
+  return exits == 1;
+}
+
+bool GuestRegionBuilder::accepts_in_arm(const ir::Code& lifted) {
+  for (const ir::Inst& inst : lifted.insts) {
+    if (inst.op == Op::Exit && inst.aux == static_cast<uint8_t>(ir::ExitKind::Jump)) continue;
+    if ((ir::effects(inst) & (ir::kExit | ir::kStore)) != 0 || inst.op == Op::ProbeWrite) return false;
   }
   return accepts(lifted, false);
 }
@@ -245,8 +258,8 @@ void GuestRegionBuilder::append_exit(const ir::Inst& inst, uint32_t eip, uint32_
 
 void GuestRegionBuilder::append(const ir::Code& lifted, uint32_t eip, uint32_t next_eip, Way way, uint32_t predicted) {
   CHRYSALIS_ASSERT(!ended_, eip);
-  // What is skipped is not known to be executed: no commit stands between.
-  if (skip_on_ == kNoValue) prepare(lifted, eip);
+  // An arm is not known to be executed: no commit stands between.
+  if (branch_on_ == kNoValue) prepare(lifted, eip);
   names_.assign(lifted.next_value, kNoValue);
   wide_.assign(lifted.next_value, 0);
   for (const ir::Inst& inst : lifted.insts) {
@@ -265,8 +278,8 @@ void GuestRegionBuilder::append(const ir::Code& lifted, uint32_t eip, uint32_t n
   complete();
 }
 
-void GuestRegionBuilder::begin_skip(const ir::Code& branch, uint32_t eip) {
-  CHRYSALIS_ASSERT(skip_on_ == kNoValue && !ended_, eip);
+void GuestRegionBuilder::begin_arms(const ir::Code& branch, uint32_t eip) {
+  CHRYSALIS_ASSERT(branch_on_ == kNoValue && !ended_, eip);
   prepare(branch, eip);
   names_.assign(branch.next_value, kNoValue);
   wide_.assign(branch.next_value, 0);
@@ -276,30 +289,58 @@ void GuestRegionBuilder::begin_skip(const ir::Code& branch, uint32_t eip) {
     else if (inst.op == Op::SetReg) set(reg, inst.src[0]);
     else if (!ir::is_exit(inst)) copy(inst);
     else {
-      skip_cond_ = inst.cond;
-      skip_on_ = renamed(inst.src[0]);
+      branch_cond_ = inst.cond;
+      branch_on_ = renamed(inst.src[0]);
     }
   }
-  for (unsigned i = 0; i < kRegisters; ++i) before_skip_[i] = current_[i];
+  for (unsigned i = 0; i < kRegisters; ++i) before_arms_[i] = current_[i];
   complete();
+  arms_from_ = taken_from_ = completed_;
 }
 
-void GuestRegionBuilder::end_skip() {
+void GuestRegionBuilder::next_arm() {
+  CHRYSALIS_ASSERT(branch_on_ != kNoValue, completed_);
   for (unsigned i = 0; i < kRegisters; ++i) {
-    if (current_[i] == before_skip_[i]) continue;
-    ir::Inst choice;
-    const bool tests_value = skip_cond_ >= ir::Cond::Zero;
-    choice.op = tests_value ? Op::SelectNz : Op::SelectCc;
-    choice.width = 64;
-    choice.cond = tests_value ? ir::Cond::O : skip_cond_;
-    const bool skipped_first = skip_cond_ != ir::Cond::Zero;
-    choice.src[0] = skip_on_;
-    choice.src[1] = skipped_first ? before_skip_[i] : current_[i];
-    choice.src[2] = skipped_first ? current_[i] : before_skip_[i];
-    choice.value = region_->code.new_value();
-    current_[i] = emit(choice).value;
+    fallen_[i] = current_[i];
+    current_[i] = before_arms_[i];
   }
-  skip_on_ = kNoValue;
+  taken_from_ = completed_;
+}
+
+ValueId GuestRegionBuilder::select_by_branch(ValueId taken, ValueId fallen) {
+  if (taken == fallen) return taken;
+  ir::Inst choice;
+  const bool tests_value = branch_cond_ >= ir::Cond::Zero;
+  choice.op = tests_value ? Op::SelectNz : Op::SelectCc;
+  choice.width = 64;
+  choice.cond = tests_value ? ir::Cond::O : branch_cond_;
+  const bool taken_first = branch_cond_ != ir::Cond::Zero;
+  choice.src[0] = branch_on_;
+  choice.src[1] = taken_first ? taken : fallen;
+  choice.src[2] = taken_first ? fallen : taken;
+  choice.value = region_->code.new_value();
+  return emit(choice).value;
+}
+
+void GuestRegionBuilder::uncount_if(ir::Cond cond, unsigned instructions) {
+  if (instructions == 0) return;
+  ir::Inst inst;
+  inst.op = Op::UncountIf;
+  inst.cond = cond;
+  inst.imm = instructions;
+  inst.src[0] = branch_on_;
+  emit(inst);
+}
+
+void GuestRegionBuilder::end_arms() {
+  const size_t from = region_->code.insts.size();
+  for (unsigned i = 0; i < kRegisters; ++i) current_[i] = select_by_branch(current_[i], fallen_[i]);
+  uncount_if(branch_cond_, taken_from_ - arms_from_);
+  uncount_if(opposite(branch_cond_), completed_ - taken_from_);
+  // They belong to the last instruction, as its registers do.
+  for (size_t i = from; i < region_->code.insts.size(); ++i) region_->code.insts[i].guest = static_cast<uint16_t>(count_ - 1);
+  if (commits_.record_rmaps) std::copy(current_, current_ + kRegisters, region_->rmaps.end() - kRegisters);
+  branch_on_ = kNoValue;
 }
 
 void GuestRegionBuilder::finish(uint32_t eip) {

@@ -56,14 +56,16 @@ class GuestRegionBuilder {
   /// Appends the instruction at `eip`, which accepts() accepted; `next_eip` follows it in memory. `predicted` belongs to Way::Predicted.
   void append(const ir::Code& lifted, uint32_t eip, uint32_t next_eip, Way way, uint32_t predicted = 0);
 
-  /// Appends one that control skips if `cond` holds of the flags image `flags` was when skip_if() ran: see there.
-  /// True if the instruction can be executed so: no exits, no stores.
-  static bool accepts_skipped(const ir::Code& lifted);
-
-  /// If-conversion: the branch at `eip` jumps over the instructions appended until end_skip(). They are executed in any case, and what they
-  /// write is selected by the branch's condition.
-  void begin_skip(const ir::Code& branch, uint32_t eip);
-  void end_skip();
+  /// If-conversion: both arms of the branch at `eip` are executed, and what they write is selected by its condition. First what is appended until
+  /// next_arm(), which control comes to if the branch is not taken; then, until end_arms(), what it comes to if it is taken. The arm that
+  /// is left out does not count (UncountIf).
+  void begin_arms(const ir::Code& branch, uint32_t eip);
+  void next_arm();
+  void end_arms();
+  /// True if begin_arms() can do with the branch: it has one way out beside falling through.
+  static bool accepts_branch(const ir::Code& lifted);
+  /// True if the instruction can stand in an arm: executed without need, it has no effect. No exits but jumps that are followed, no stores. It may fault.
+  static bool accepts_in_arm(const ir::Code& lifted);
 
   /// Ends the region with an exit to `eip`, unless its last instruction ended it.
   void finish(uint32_t eip);
@@ -88,6 +90,8 @@ class GuestRegionBuilder {
   void copy(const ir::Inst& inst);
   void prepare(const ir::Code& lifted, uint32_t eip);
   void commit(uint32_t eip);
+  void uncount_if(ir::Cond cond, unsigned instructions);
+  ir::ValueId select_by_branch(ir::ValueId taken, ir::ValueId fallen);
   void complete();
   void append_exit(const ir::Inst& inst, uint32_t eip, uint32_t next_eip, Way way, uint32_t predicted);
 
@@ -106,9 +110,10 @@ class GuestRegionBuilder {
   unsigned stores_ = 0;             ///< guest stores since
   bool ended_ = false;
   // If-conversion under way.
-  ir::Cond skip_cond_ = ir::Cond::O;
-  ir::ValueId skip_on_ = ir::kNoValue;
-  ir::ValueId before_skip_[kRegisters] = {};
+  ir::Cond branch_cond_ = ir::Cond::O;
+  ir::ValueId branch_on_ = ir::kNoValue;     ///< kNoValue: none
+  ir::ValueId before_arms_[kRegisters] = {}, fallen_[kRegisters] = {};
+  unsigned arms_from_ = 0, taken_from_ = 0;  ///< completed_ where the arms begin
 };
 
 }  // namespace chrysalis::translator

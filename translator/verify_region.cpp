@@ -1,5 +1,7 @@
 #include "translator/verify_region.h"
 
+#include <algorithm>
+
 namespace chrysalis::translator {
 namespace {
 
@@ -51,9 +53,10 @@ class GuestRules {
     const bool stays = map->path != 0;  // in the tree
     if (!stays && (state_ & ~bound) != 0) out_.push_back({at, "a checkpoint lacks a register of the entry"});
     if (!ir::is_exit(inst)) return;
-    if (map->completed < completed_) out_.push_back({at, "guest instructions completed decrease"});
-    completed_ = map->completed;
     const bool repeats = (inst.op == ir::Op::Exit || inst.op == ir::Op::ExitIf) && inst.aux == static_cast<uint8_t>(ir::ExitKind::Repeat);
+    const uint16_t completed = static_cast<uint16_t>(map->completed + (repeats ? 1 : 0));
+    if (completed < completed_) out_.push_back({at, "guest instructions completed decrease"});
+    completed_ = std::max(completed_, completed);
     if (stored_ && stored_by_ == inst.guest && !repeats && !stays && map->completed + region_.skipped <= inst.guest) {
       out_.push_back({at, "an exit makes a store visible without completing its instruction"});
     }

@@ -25,7 +25,7 @@ namespace chrysalis::translator {
 /// 8. A checkpoint is whole: exits to guest addresses and commits, which make one, have all registers of the entry in their maps.
 /// 9. No store is visible before its commit: between a store and the end of its guest instruction no exit leaves that does not
 ///    complete the instruction (Map::completed), but for exits of instructions that repeat.
-/// 10. Map::completed does not decrease.
+/// 10. Map::completed does not decrease; an exit that repeats its instruction is taken to complete it here, as one before it may have.
 std::vector<ir::Violation> verify_region(const Region& region);
 
 /// Those of a tree besides verify_region() of each path, by the path that breaks the rule:

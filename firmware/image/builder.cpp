@@ -6,6 +6,8 @@
 #include <cstring>
 #include <deque>
 #include <map>
+#include <set>
+#include <tuple>
 
 #include "firmware/abi.h"
 #include "firmware/image/error.h"
@@ -22,9 +24,11 @@ using translator::CodeLayout;
 class Builder {
  public:
   Builder(const ElfFile& elf, const isa::MachineDescription& machine, const BuildOptions& options)
-      : elf_(elf), machine_(machine), options_(options), program_(analyze(elf)) {}
+      : elf_(elf), machine_(machine), options_(options), program_(analyze(elf)) {
+    if (!options.profile.empty()) std::tie(guidance_.counts, guidance_.known) = Profile::read(options.profile).counts(program_);
+  }
 
-  Image run() {
+  Image run(std::vector<RegionPlace>* places) {
     compile_program();
     image_.statistics.code_bytes = layout_.place(options_.code_base);
     image_.code_begin = options_.code_base;
@@ -35,6 +39,11 @@ class Builder {
     add_data_segments();
     add_ranges();
     add_symbols();
+    if (places != nullptr) {
+      for (const CodeLayout::Extent& extent : layout_.extents()) {
+        if (extent.label >= 0 && extent.begin != extent.end) places->push_back({extent.begin, static_cast<uint32_t>(extent.label)});
+      }
+    }
     image_.heap_begin = (std::max(image_.code_end, data_end_) + 0xfff) & ~uint64_t{0xfff};
     return std::move(image_);
   }
@@ -68,24 +77,27 @@ class Builder {
         want(program_.block_at(relocation.target));
       }
     }
-    // Regions in the order of the program, except that what a region continues with comes right after it.
+    // Regions in the order of the program, those that hardly ever run behind all others, except that what a region continues with
+    // comes right after it.
     while (!wanted_.empty()) {
-      uint32_t next = wanted_.begin()->first;
+      uint32_t next = wanted_.begin()->second;
       while (next != kNoBlock && !done_.count(next)) next = compile_region(next);
-      if (next != kNoBlock) wanted_.erase(next);
     }
   }
 
+  std::pair<bool, uint32_t> place_of(uint32_t block) const { return {guidance_.rare(block), block}; }
+
   void want(uint32_t block) {
-    if (block != kNoBlock && !done_.count(block)) wanted_[block] = true;
+    if (block != kNoBlock && !done_.count(block)) wanted_.insert(place_of(block));
   }
 
   /// Compiles the region that starts at `head`; returns the block that had better follow.
   uint32_t compile_region(uint32_t head) {
-    wanted_.erase(head);
+    wanted_.erase(place_of(head));
     done_[head] = true;
-    Superblock superblock = grow(program_, head, options_.superblocks);
-    lift(program_, superblock, region_);
+    Superblock superblock = grow(program_, guidance_, head, options_.superblocks);
+    superblock.ends_taken = can_follow_taken(superblock.blocks.back());
+    lift(program_, guidance_, superblock, region_);
     for (const uint32_t target : superblock.targets) want(target);
     translator::CompiledRegion compiled;
     const translator::CompileStats stats = compiler_.compile(region_, options_.compile, compiled);
@@ -94,9 +106,21 @@ class Builder {
     image_.statistics.molecules += stats.molecules;
     image_.statistics.atoms += stats.atoms;
     image_.statistics.spilled += stats.spilled;
+    // A branch that turned out to be always taken may have cut the call off.
+    const ir::Op last = region_.code.insts.back().op;
+    if (last != ir::Op::Call && last != ir::Op::CallInd) superblock.continues_at = kNoBlock;
     const int64_t continues_at = superblock.continues_at == kNoBlock ? CodeLayout::kNoLabel : int64_t{superblock.continues_at};
     layout_.add(head, std::move(compiled), continues_at);
-    return superblock.follows;
+    const bool apart = superblock.follows != kNoBlock && guidance_.rare(superblock.follows) != guidance_.rare(head);
+    return apart && superblock.continues_at == kNoBlock ? kNoBlock : superblock.follows;
+  }
+
+  /// Whether the block that is mostly branched to from `block` is still to be placed.
+  bool can_follow_taken(uint32_t block) const {
+    const Block& from = program_.blocks[block];
+    if (program_.last(from).flow != Flow::Branch || done_.count(from.taken) || !guidance_.knows(block)) return false;
+    const BlockCount& count = guidance_.counts[block];
+    return 2 * count.taken > count.executed;
   }
 
   // -- the image -------------------------------------------------------------------------------------------
@@ -199,14 +223,16 @@ class Builder {
   translator::Region region_;
   CodeLayout layout_;
   Image image_;
-  std::map<uint32_t, bool> wanted_, done_;
+  Guidance guidance_;
+  std::set<std::pair<bool, uint32_t>> wanted_;
+  std::map<uint32_t, bool> done_;
   uint64_t data_end_ = 0;
 };
 
 }  // namespace
 
-Image build_image(const ElfFile& elf, const isa::MachineDescription& machine, const BuildOptions& options) {
-  return Builder(elf, machine, options).run();
+Image build_image(const ElfFile& elf, const isa::MachineDescription& machine, const BuildOptions& options, std::vector<RegionPlace>* places) {
+  return Builder(elf, machine, options).run(places);
 }
 
 }  // namespace chrysalis::image

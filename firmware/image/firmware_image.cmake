@@ -12,6 +12,9 @@ set(CHRYSALIS_RISCV_FLAGS
 set(CHRYSALIS_RISCV_INCLUDE ${CMAKE_BINARY_DIR}/riscv-include)
 file(WRITE ${CHRYSALIS_RISCV_INCLUDE}/gnu/stubs-lp64.h "")
 
+# How often the firmware's blocks run (profile.h); read when an image is built, which is when a run begins.
+set(CHRYSALIS_FIRMWARE_PROFILE ${CMAKE_SOURCE_DIR}/firmware/image/profile.txt)
+
 set(CHRYSALIS_RUNTIME_SOURCES
   ${CMAKE_SOURCE_DIR}/firmware/runtime/console.cpp
   ${CMAKE_SOURCE_DIR}/firmware/runtime/event.cpp

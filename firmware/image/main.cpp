@@ -11,10 +11,11 @@
 namespace {
 
 constexpr const char* kUsage =
-    "usage: chrysalis-image-builder [--map] [--disassemble NAME] --machine NAME|FILE ELF IMAGE\n"
+    "usage: chrysalis-image-builder [--map] [--disassemble NAME] [--profile FILE] --machine NAME|FILE ELF IMAGE\n"
     "  Compiles a firmware program (RISC-V ELF with relocations) for the machine and writes its image.\n"
     "  --map: print functions by address\n"
-    "  --disassemble: print the molecules of the functions whose linker name contains NAME\n";
+    "  --disassemble: print the molecules of the functions whose linker name contains NAME\n"
+    "  --profile: how often the program's blocks ran (firmware/image/profile.h)\n";
 
 void print_map(const chrysalis::image::Image& image) {
   for (const auto& range : image.ranges) {
@@ -41,11 +42,13 @@ void print_molecules(const chrysalis::image::Image& image, const std::string& wa
 
 int main(int argc, char** argv) {
   std::string machine, disassembled, paths[2];
+  chrysalis::image::BuildOptions options;
   unsigned count = 0;
   bool map = false;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--machine") == 0 && i + 1 < argc) machine = argv[++i];
     else if (std::strcmp(argv[i], "--disassemble") == 0 && i + 1 < argc) disassembled = argv[++i];
+    else if (std::strcmp(argv[i], "--profile") == 0 && i + 1 < argc) options.profile = argv[++i];
     else if (std::strcmp(argv[i], "--map") == 0) map = true;
     else if (argv[i][0] != '-' && count < 2) paths[count++] = argv[i];
     else count = 3;
@@ -56,7 +59,7 @@ int main(int argc, char** argv) {
   }
   try {
     const chrysalis::isa::MachineModel model = chrysalis::isa::load_machine(machine);
-    const chrysalis::image::Image image = chrysalis::image::build_image(chrysalis::image::read_elf(paths[0]), model.core);
+    const chrysalis::image::Image image = chrysalis::image::build_image(chrysalis::image::read_elf(paths[0]), model.core, options);
     chrysalis::image::write_image(image, paths[1]);
     const auto& s = image.statistics;
     std::printf("%s: %llu instructions, %llu regions, %llu molecules, %llu atoms, %llu bytes, %llu spilled\n", machine.c_str(),

@@ -21,8 +21,8 @@ constexpr uint32_t kFixedRegisters = 1u << 3 | 1u << 4;  // gp and tp, which nob
 
 class Lifter {
  public:
-  Lifter(const Program& program, Superblock& superblock, translator::Region& region)
-      : program_(program), superblock_(superblock), region_(region) {
+  Lifter(const Program& program, const Guidance& guidance, Superblock& superblock, translator::Region& region)
+      : program_(program), guidance_(guidance), superblock_(superblock), region_(region) {
     for (ValueId& value : current_) value = kNoValue;
   }
 
@@ -54,6 +54,8 @@ class Lifter {
     std::snprintf(text, sizeof text, "0x%llx", static_cast<unsigned long long>(inst.address));
     throw ImageError(what + " (" + inst.rv.name + ") at " + text + " in " + program_.functions[function_].name);
   }
+
+  [[noreturn]] void runs_off() const { throw ImageError("control runs off the end of " + program_.functions[function_].name); }
 
   // -- values ----------------------------------------------------------------------------------------------
 
@@ -265,28 +267,37 @@ class Lifter {
 
   // -- control ---------------------------------------------------------------------------------------------
 
+  /// Whether the side exit at the end of `block` is where control mostly goes.
+  bool mostly_leaves(const Block& block, bool side_is_taken) const {
+    if (!guidance_.knows(block_)) return side_is_taken && program_.blocks[block.taken].first <= block.first;
+    const BlockCount& count = guidance_.counts[block_];
+    return 2 * (side_is_taken ? count.taken : count.executed - count.taken) > count.executed;
+  }
+
   /// The value whose being non-zero (or zero) decides a branch.
   void lift_branch(const Block& block, const ProgramInst& inst, uint32_t after) {
+    if (block.next == kNoBlock) runs_off();
     const ValueId compared = emit_value(inst.rv.op, get(inst.rv.rs1), get(inst.rv.rs2));
     bool when_true = inst.rv.format == RvFormat::B;
     uint32_t side = block.taken;
     bool side_is_taken = true;
-    if (after == block.taken && after != block.next) {
+    const bool ends_taken = after == kNoBlock && superblock_.ends_taken;
+    if (ends_taken || (after == block.taken && after != block.next)) {
       when_true = !when_true;
       side = block.next;
       side_is_taken = false;
     }
     add_map(program_.live_at_exit(block, side_is_taken));
-    region_.maps.back().likely = side_is_taken && program_.blocks[block.taken].first <= block.first;
+    region_.maps.back().likely = mostly_leaves(block, side_is_taken);
     ir::Inst& branch = emit(Op::Branch);
     branch.cond = when_true ? ir::Cond::NonZero : ir::Cond::Zero;
     branch.src[0] = compared;
     branch.imm = target(side);
-    if (after == kNoBlock) jump(block.next, program_.live_at_exit(block, false));
+    if (after == kNoBlock) jump(ends_taken ? block.taken : block.next, program_.live_at_exit(block, ends_taken));
   }
 
   void jump(uint32_t block, uint32_t live) {
-    if (block == kNoBlock) throw ImageError("control runs off the end of " + program_.functions[function_].name);
+    if (block == kNoBlock) runs_off();
     add_map(live);
     emit(Op::Jump).imm = target(block);
     superblock_.follows = block;
@@ -354,6 +365,7 @@ class Lifter {
   }
 
   const Program& program_;
+  const Guidance& guidance_;
   Superblock& superblock_;
   translator::Region& region_;
   ValueId current_[32];
@@ -362,23 +374,39 @@ class Lifter {
 
 }  // namespace
 
-Superblock grow(const Program& program, uint32_t head, const SuperblockOptions& options) {
+Superblock grow(const Program& program, const Guidance& guidance, uint32_t head, const SuperblockOptions& options) {
   Superblock out;
   unsigned insts = 0;
+  double share = 1;
+  std::ptrdiff_t round = 0;  // where the last round of a loop begins in out.blocks
+  const bool rare = guidance.rare(head);
   for (uint32_t at = head; at != kNoBlock;) {
     const Block& block = program.blocks[at];
-    const bool again = std::find(out.blocks.begin(), out.blocks.end(), at) != out.blocks.end();
+    bool again = std::find(out.blocks.begin() + round, out.blocks.end(), at) != out.blocks.end();
+    if (again && at == head && guidance.knows(at) && 2 * insts <= options.max_unrolled) {
+      // A loop's rounds follow each other: a taken branch costs as much as several molecules.
+      again = false;
+      round = static_cast<std::ptrdiff_t>(out.blocks.size());
+    }
     const bool shared = at != head && block.predecessors > 1;
     const bool too_long = !out.blocks.empty() && (insts + block.count > options.max_insts || out.blocks.size() >= options.max_blocks);
-    if (again || too_long || (shared && block.count > options.max_duplicated)) break;
+    const bool copied = shared && (rare || block.count > options.max_duplicated);
+    if (again || too_long || copied || guidance.rare(at) != rare || share < options.least_share) break;
     out.blocks.push_back(at);
     insts += block.count;
     const ProgramInst& last = program.last(block);
     switch (last.flow) {
       case Flow::Next: at = block.next; break;
       case Flow::Branch:
-        // Control mostly goes back: what follows a loop is no part of it.
-        at = block.taken != kNoBlock && program.blocks[block.taken].first <= block.first ? kNoBlock : block.next;
+        if (guidance.knows(at) && !rare) {
+          const BlockCount& count = guidance.counts[at];
+          const bool taken = block.taken != kNoBlock && 2 * count.taken > count.executed;
+          share *= static_cast<double>(taken ? count.taken : count.executed - count.taken) / static_cast<double>(count.executed);
+          at = taken ? block.taken : block.next;
+        } else {
+          // Control mostly goes back: what follows a loop is no part of it.
+          at = block.taken != kNoBlock && program.blocks[block.taken].first <= block.first ? kNoBlock : block.next;
+        }
         break;
       case Flow::Jump: at = block.taken; break;
       default: at = kNoBlock; break;
@@ -387,10 +415,10 @@ Superblock grow(const Program& program, uint32_t head, const SuperblockOptions& 
   return out;
 }
 
-void lift(const Program& program, Superblock& superblock, translator::Region& region) {
+void lift(const Program& program, const Guidance& guidance, Superblock& superblock, translator::Region& region) {
   superblock.targets.clear();
   superblock.follows = superblock.continues_at = kNoBlock;
-  Lifter(program, superblock, region).run();
+  Lifter(program, guidance, superblock, region).run();
 }
 
 }  // namespace chrysalis::image

@@ -32,6 +32,9 @@ void* memmove(void* to, const void* from, size_t size) {
   const auto* in = static_cast<const uint8_t*>(from);
   if (reinterpret_cast<uintptr_t>(out) - reinterpret_cast<uintptr_t>(in) >= size) {
     // Forwards is right even where they overlap, word by word: `to` lies before `from`.
+    for (; size >= 32; size -= 32, out += 32, in += 32) {
+      for (unsigned i = 0; i < 32; i += 8) *reinterpret_cast<Word*>(out + i) = *reinterpret_cast<const Word*>(in + i);
+    }
     for (; size >= 8; size -= 8, out += 8, in += 8) *reinterpret_cast<Word*>(out) = *reinterpret_cast<const Word*>(in);
     for (; size != 0; --size) *out++ = *in++;
     return to;
@@ -44,6 +47,9 @@ void* memmove(void* to, const void* from, size_t size) {
 void* memset(void* to, int value, size_t size) {
   auto* out = static_cast<uint8_t*>(to);
   const uint64_t word = 0x0101010101010101u * static_cast<uint8_t>(value);
+  for (; size >= 64; size -= 64, out += 64) {
+    for (unsigned i = 0; i < 64; i += 8) *reinterpret_cast<Word*>(out + i) = word;
+  }
   for (; size >= 8; size -= 8, out += 8) *reinterpret_cast<Word*>(out) = word;
   for (; size != 0; --size) *out++ = static_cast<uint8_t>(value);
   return to;

@@ -9,6 +9,9 @@ namespace chrysalis::isa::semantics {
 CHRYSALIS_SEM(Nop) {}
 CHRYSALIS_SEM(Commit) { c.commit(a.count, a.mode == Mode::Long, static_cast<uint64_t>(a.imm)); }
 CHRYSALIS_SEM(CommitPc) { c.commit(a.count, true, static_cast<uint32_t>(c.r[a.ra])); }
+CHRYSALIS_SEM(UncountCc) { c.uncounted += holds(a.cond, c.r[a.ra]) ? a.count : 0u; }
+CHRYSALIS_SEM(UncountZ) { c.uncounted += c.r[a.ra] == 0 ? a.count : 0u; }
+CHRYSALIS_SEM(UncountNz) { c.uncounted += c.r[a.ra] != 0 ? a.count : 0u; }
 CHRYSALIS_SEM(Rollback) { c.rollback(); }
 CHRYSALIS_SEM(Eret) { c.eret(); }
 CHRYSALIS_SEM(Platform) { c.platform(static_cast<uint32_t>(c.r[a.ra])); }

@@ -40,6 +40,7 @@ struct PlatformResult {
 /// A memory access that was made, as the bus's note() hears of it.
 enum class AccessKind : uint8_t { GuestLoad, GuestStore, ConcealedLoad, ConcealedStore, GuestPrefetch, ConcealedPrefetch };
 
+inline constexpr unsigned kCountModulus = 1u << 12;  ///< of what a commit counts
 inline constexpr unsigned kDiscard = 64;  ///< index of Core::r that absorbs writes to r63
 
 struct Shadow {
@@ -91,6 +92,7 @@ class Core {
     stopped = false;
     fp_changed = true;
     commits = rollbacks = 0;
+    uncounted = 0;
     pc = next_pc = config_.reset_vector;
   }
 
@@ -110,6 +112,7 @@ class Core {
   Tlb tlb;
   Jtb jtb;
   ReturnStack returns;
+  unsigned uncounted = 0;  ///< guest instructions that the next commit counts less, modulo kCountModulus
   uint64_t commits = 0, rollbacks = 0;
 
   const CoreConfig& config() const { return config_; }
@@ -121,6 +124,8 @@ class Core {
 
   // -- commit, rollback, events ---------------------------------------------------------------------------------
   void commit(unsigned guest_instructions, bool has_pc, uint64_t guest_pc) {
+    guest_instructions = (guest_instructions - uncounted) % kCountModulus;
+    uncounted = 0;
     bus.note_commit(guest_instructions, stores.size());
     release_stores();
     std::memcpy(shadow.r, r, sizeof shadow.r);
@@ -138,6 +143,7 @@ class Core {
 
   void rollback() {
     bus.note_rollback();
+    uncounted = 0;
     stores.drop();
     alias.clear();
     std::memcpy(r, shadow.r, sizeof shadow.r);

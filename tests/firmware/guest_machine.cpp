@@ -61,7 +61,9 @@ const image::Image& monitor_image(const isa::MachineModel& machine) {
   static std::map<std::string, image::Image> images;
   const auto found = images.find(machine.name);
   if (found != images.end()) return found->second;
-  return images.emplace(machine.name, image::build_image(image::read_elf(CHRYSALIS_FIRMWARE_ELF), machine.core)).first->second;
+  image::BuildOptions options;
+  options.profile = CHRYSALIS_FIRMWARE_PROFILE;
+  return images.emplace(machine.name, image::build_image(image::read_elf(CHRYSALIS_FIRMWARE_ELF), machine.core, options)).first->second;
 }
 
 class CoreMachine final : public Memory, isa::PlatformPort {

@@ -4,9 +4,15 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <map>
+#include <random>
+#include <sstream>
+
+#include <unistd.h>
 
 #include "firmware/image/builder.h"
+#include "firmware/image/error.h"
 #include "isa-host/codec.h"
 #include "tests/firmware/image_runner.h"
 #include "tests/translator/machines.h"
@@ -46,6 +52,30 @@ void check_molecules(const image::Image& image, const isa::MachineDescription& m
   }
 }
 
+/// A profile of its own for each test.
+class ProfileFile {
+ public:
+  ~ProfileFile() { std::remove(path().c_str()); }
+  std::string path() const { return testing::TempDir() + "chrysalis-image-" + std::to_string(getpid()); }
+  void write(const std::string& text) const { std::ofstream(path()) << text; }
+  std::string text() const {
+    std::ostringstream out;
+    out << std::ifstream(path()).rdbuf();
+    return out.str();
+  }
+};
+
+/// Counts that have nothing to do with what the program does: blocks that never run, branches never and always taken, and between.
+std::vector<image::BlockCount> any_counts(const image::Program& program, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::vector<image::BlockCount> counts(program.blocks.size());
+  for (image::BlockCount& count : counts) {
+    count.executed = random() % 3 == 0 ? 0 : 1 + random() % 100;
+    count.taken = random() % 3 == 0 ? 0 : random() % 2 == 0 ? count.executed : random() % (count.executed + 1);
+  }
+  return counts;
+}
+
 class ImageTest : public testing::TestWithParam<std::string> {};
 
 TEST_P(ImageTest, SameOutputAsNative) {
@@ -79,6 +109,31 @@ TEST_P(ImageTest, EveryPassAlone) {
   }
 }
 
+// A profile says where regions had better go, and nothing about what the program does.
+TEST_P(ImageTest, AnyProfile) {
+  const std::string expected = native_output(GetParam());
+  const isa::MachineDescription machine = crusoe_like();
+  const image::Program program = image::analyze(elf(GetParam()));
+  const image::Image plain = image::build_image(elf(GetParam()), machine);
+  const ProfileFile file;
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    SCOPED_TRACE(seed);
+    image::Profile profile;
+    profile.add(program, any_counts(program, seed));
+    profile.write(file.path());
+    image::BuildOptions options;
+    options.profile = file.path();
+    options.compile.verify = true;
+    const image::Image image = image::build_image(elf(GetParam()), machine, options);
+    EXPECT_NE(image::serialize_image(image), image::serialize_image(plain));
+    EXPECT_EQ(image::serialize_image(image), image::serialize_image(image::build_image(elf(GetParam()), machine, options)));
+    check_molecules(image, machine);
+    const ImageRun run = run_image(image, machine);
+    EXPECT_EQ(run.failure, "");
+    EXPECT_EQ(run.output, expected);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Programs, ImageTest, testing::ValuesIn(kPrograms),
                          [](const auto& info) { return std::string(info.param); });
 
@@ -86,7 +141,62 @@ INSTANTIATE_TEST_SUITE_P(Programs, ImageTest, testing::ValuesIn(kPrograms),
 TEST(Image, FirmwareSatisfiesTheVerifier) {
   image::BuildOptions options;
   options.compile.verify = true;
+  options.profile = CHRYSALIS_FIRMWARE_PROFILE;
   EXPECT_GT(image::build_image(image::read_elf(CHRYSALIS_ELF_DIR "/monitor.elf"), crusoe_like(), options).code_end, 0u);
+}
+
+TEST(Profile, AddsUpAndComesBackFromItsFile) {
+  const image::Program program = image::analyze(elf("hello"));
+  const std::vector<image::BlockCount> first = any_counts(program, 1), second = any_counts(program, 2);
+  const ProfileFile file;
+  image::Profile profile;
+  profile.add(program, first);
+  profile.write(file.path());
+  profile = image::Profile::read(file.path());
+  profile.add(program, second);
+  profile.write(file.path());
+  const auto [counts, known] = image::Profile::read(file.path()).counts(program);
+  for (size_t b = 0; b < program.blocks.size(); ++b) {
+    EXPECT_TRUE(known[b]);
+    EXPECT_EQ(counts[b].executed, first[b].executed + second[b].executed);
+    EXPECT_EQ(counts[b].taken, first[b].taken + second[b].taken);
+  }
+}
+
+// What has changed since is left out, what has not still counts.
+TEST(Profile, AFunctionThatHasChangedIsUnknown) {
+  const image::Program program = image::analyze(elf("hello"));
+  const ProfileFile file;
+  image::Profile profile;
+  profile.add(program, any_counts(program, 1));
+  profile.write(file.path());
+  std::string text = file.text();
+  const size_t at = text.find("fw_main ") + std::strlen("fw_main ");
+  ASSERT_LT(at, text.size());
+  text[at] = text[at] == '1' ? '2' : '1';
+  file.write(text);
+  const std::vector<bool> known = image::Profile::read(file.path()).counts(program).second;
+  unsigned changed = 0;
+  for (size_t b = 0; b < program.blocks.size(); ++b) {
+    const bool is_main = program.functions[program.blocks[b].function].name == "fw_main";
+    EXPECT_EQ(known[b], !is_main);
+    changed += is_main;
+  }
+  EXPECT_GT(changed, 0u);
+}
+
+TEST(Profile, NamesTheLineThatIsNone) {
+  const ProfileFile file;
+  for (const char* line : {"f", "f x", "f 1f 1", "f 1f 1:", "f 1f 1:2:", "f 1f 1:2:3", "f 1f 1;2", "f 1f 1:2 x"}) {
+    file.write(std::string("f 1f 0:1 2:3:3\n") + line + "\n");
+    try {
+      image::Profile::read(file.path());
+      ADD_FAILURE() << line;
+    } catch (const image::ImageError& error) {
+      EXPECT_NE(std::string(error.what()).find(file.path() + ":2: expected NAME FINGERPRINT"), std::string::npos) << error.what();
+    }
+  }
+  EXPECT_THROW(image::Profile::read(file.path() + "-missing"), image::ImageError);
 }
 
 TEST(Image, FileFormatRoundTrip) {

@@ -126,6 +126,88 @@ GUEST_CODE(tree_faults, R"(
     int $0x80
 )")
 
+// Branches that go either way around little: an arm that is skipped, two, one out of line, one with a load; conditions of every kind, flags
+// that live across, registers written in parts.
+GUEST_CODE(hammocks, R"(
+    mov $5000, %ecx
+    mov $12345, %eax
+    xor %edi, %edi
+    xor %ebp, %ebp
+1:  imul $1103515245, %eax, %eax
+    add $12345, %eax
+    mov %eax, %edx
+    shr $16, %edx
+    test $1, %dl
+    jz 2f
+    inc %edi
+    rol $3, %ebp
+2:  cmp $0x4000, %dx
+    jae 3f
+    lea 5(%edi,%edx), %edi
+    xor %edx, %ebp
+    mov $7, %dl
+    jmp 4f
+3:  sub %edx, %ebp
+    mov %dl, %dh
+4:  adc $0, %edi
+    test $0x20000, %eax
+    jnz 8f
+5:  mov %edi, (%ebx)
+    cmp %ebp, %edi
+    jl 6f
+    add (%ebx), %ebp
+    sbb 4(%ebx), %edi
+6:  sbb $1, %ebp
+    mov %ecx, %esi
+    mov %eax, %ecx
+    and $0x100000, %ecx
+    jecxz 7f
+    add $9, %edi
+7:  mov %esi, %ecx
+    mov %ebp, 4(%ebx)
+    dec %ecx
+    jnz 1b
+    pushf
+    pop %esi
+    int $0x80
+8:  add %edx, %edi
+    neg %ebp
+    jmp 5b
+)")
+
+// An arm loads through a pointer that is null whenever the arm is skipped; another one through a pointer that is rarely null, skipped or not.
+GUEST_CODE(hammock_faults, R"(
+    mov $6000, %ecx
+    mov $99, %eax
+1:  imul $1664525, %eax, %eax
+    add $1013904223, %eax
+    mov %eax, %esi
+    sar $31, %esi
+    and %ebx, %esi
+    mov %ecx, %edx
+    and $0x3ff, %edx
+    mov %ebx, %ebp
+    cmp $5, %edx
+    jne 2f
+    xor %ebp, %ebp
+2:  test %esi, %esi
+    jz 3f
+    mov 0x10(%esi), %edx
+    add 4(%esi), %edi
+3:  lea (%edi,%edx,4), %edi
+    test $0x20000000, %eax
+    jz 4f
+    mov 8(%ebp), %edx
+    inc %edi
+4:  add %edx, 8(%ebx)
+    mov %edi, 0x10(%ebx)
+    dec %ecx
+    jnz 1b
+    int $0x80
+)")
+
+std::vector<Case> hammock_cases() { return {{"hammocks", GUEST_BYTES(hammocks)}, {"hammock_faults", GUEST_BYTES(hammock_faults)}}; }
+
 std::vector<Case> cases() {
   return {{"branches", GUEST_BYTES(tree_branches)}, {"calls", GUEST_BYTES(tree_calls)}, {"faults", GUEST_BYTES(tree_faults)}};
 }
@@ -148,7 +230,7 @@ struct TreeSetup {
 
 class TreeTest : public testing::TestWithParam<TreeSetup> {
  protected:
-  Outcome run(const Case& program, unsigned gear, uint32_t shape) {
+  Outcome run(const Case& program, unsigned gear, uint32_t shape, uint32_t if_convert = 0) {
     const TreeSetup& setup = GetParam();
     Guest guest(program.code, {fw::Interpreter::DirectThreaded, gear == 0 ? Form::Hosted : setup.form, setup.machine});
     fw::Mailbox& mailbox = guest.mailbox();
@@ -158,6 +240,7 @@ class TreeTest : public testing::TestWithParam<TreeSetup> {
     for (uint32_t& threshold : gears.threshold) threshold = 20;
     gears.max_instructions = 200;
     gears.unroll_instructions = 48;
+    gears.if_convert_instructions = if_convert;
     gears.switches = fw::kSwitchReorder | fw::kSwitchPassStores | fw::kSwitchAdaptation | fw::kSwitchFollowCalls | fw::kSwitchCheck | shape |
                      (setup.chaining ? uint32_t{fw::kSwitchChaining} : 0u) | (setup.eviction_stress != 0 ? uint32_t{fw::kSwitchEvictionStress} : 0u);
     gears.misspeculations = 1'000'000;
@@ -173,7 +256,7 @@ class TreeTest : public testing::TestWithParam<TreeSetup> {
       if (event.vector == 0x80) return uint32_t{fw::kReplyStop};
       // The handler: what was divided by is one now, and what was read is skipped.
       if (event.vector == 0) guest.reg(GuestReg::Esi) = 1;
-      else guest.reg(GuestReg::Eip) += 6;
+      else guest.reg(GuestReg::Eip) += guest.reg(GuestReg::Ebp) == 0 ? 3 : 6;  // the loads' lengths
       return uint32_t{0};
     };
     guest.run();
@@ -183,10 +266,19 @@ class TreeTest : public testing::TestWithParam<TreeSetup> {
     out.instructions = guest.instructions();
     made_ = guest.counter(Counter::Translations3);
     held_ = guest.counter(Counter::TranslatedInstructions3);
+    converted_ = guest.counter(Counter::IfConversions);
+    misspeculated_ = guest.counter(Counter::Misspeculations);
     return out;
   }
 
-  uint64_t made_ = 0, held_ = 0;
+  void expect_equal(const Outcome& outcome, const Outcome& expected) {
+    EXPECT_EQ(outcome.registers, expected.registers);
+    EXPECT_EQ(outcome.events, expected.events);
+    EXPECT_EQ(outcome.instructions, expected.instructions);
+    EXPECT_TRUE(outcome.memory == expected.memory);
+  }
+
+  uint64_t made_ = 0, held_ = 0, converted_ = 0, misspeculated_ = 0;
 };
 
 TEST_P(TreeTest, DoWhatInterpretationDoes) {
@@ -198,15 +290,30 @@ TEST_P(TreeTest, DoWhatInterpretationDoes) {
     const uint64_t held = held_, made = made_;
     EXPECT_TRUE(superblocks == expected);
     const Outcome trees = run(program, 3, fw::kSwitchTrees);
-    EXPECT_EQ(trees.registers, expected.registers);
-    EXPECT_EQ(trees.events, expected.events);
-    EXPECT_EQ(trees.instructions, expected.instructions);
-    EXPECT_TRUE(trees.memory == expected.memory);
+    expect_equal(trees, expected);
     EXPECT_GE(made_, 1u);
     // Trees are larger: fewer of them hold as much.
     if (GetParam().eviction_stress == 0) {
       EXPECT_GT(held_ * made, held * made_) << "the trees are no larger than superblocks";
     }
+  }
+}
+
+TEST_P(TreeTest, IfConvertedBranchesDoWhatInterpretationDoes) {
+  for (const Case& program : hammock_cases()) {
+    SCOPED_TRACE(program.name);
+    const Outcome expected = run(program, 0, 0);
+    ASSERT_FALSE(expected.events.empty());
+    for (const unsigned gear : {2u, 3u}) {
+      expect_equal(run(program, gear, 0), expected);
+      EXPECT_EQ(converted_, 0u);
+      expect_equal(run(program, gear, 0, 8), expected);
+      EXPECT_GE(converted_, 1u);
+      // What the load in an arm meets when the arm is skipped is soon found out, and left a branch.
+      EXPECT_LE(misspeculated_, 100u);
+    }
+    expect_equal(run(program, 3, fw::kSwitchTrees, 8), expected);
+    EXPECT_GE(converted_, 1u);
   }
 }
 

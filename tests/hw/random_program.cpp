@@ -121,7 +121,7 @@ class Generator {
       constexpr uint32_t kInteresting = isa::kLoad | isa::kStore | isa::kProbe | isa::kCommit | isa::kRollback | isa::kMasked;
       // Among the many loads and stores commits would be rare, and with them everything that is released.
       if (random_.chance(16)) {
-        a.op = random_.chance(6) ? Op::Rollback : random_.chance(3) ? Op::CommitPc : Op::Commit;
+        a.op = random_.chance(6) ? Op::Rollback : random_.chance(4) ? Op::UncountCc : random_.chance(3) ? Op::CommitPc : Op::Commit;
         row = &isa::info(a.op);
       }
       if (!random_.chance(4) && !row->has(kInteresting)) continue;

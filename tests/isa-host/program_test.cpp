@@ -131,6 +131,42 @@ TEST(Program, FaultRollsBackToTheLastCommit) {
   EXPECT_EQ(core.rollbacks, 1u);
 }
 
+TEST(Program, CommitsCountLessWhatIsUncounted) {
+  BenchCore bench;
+  bench.run(with_handler(R"(
+    movi r2,0x2000
+    movi r19,0
+    movi r20,1
+    movi r9,0x40                  ; ZF
+    uncount.cc 2,z,r9
+    uncount.cc 40,nz,r9           ; does not hold
+    uncount.z 40,r20
+    { uncount.nz 3,r20 | movi r20,0 | commit 10 }   ; of the value before the molecule
+    commit 5                      ; once only
+    { uncount.z 1,r20 | uncount.cc 3,z,r9 }
+    ldg.32u r3,[r2]               ; no page there yet: a TLB miss keeps what is uncounted
+    commit 10
+    uncount.z 9,r20               ; modulo 4096
+    commit 7
+    uncount.z 2,r20
+    rollback
+    commit 20
+    uncount.z 2,r20
+    stg.32 r3,[r2]                ; the page is read-only
+  handler:
+    { brnz r19,fault | movi r19,1 }
+    movi r26,2
+    movi r31,0x5065
+    tlbw r26,r31
+    eret
+  fault:
+    { commit 100 | br stop }      ; an event that rolls back forgets it
+  )"));
+  EXPECT_EQ(bench.core.read_special(Special::Gcount), 5u + 5u + 6u + 4094u + 20u + 100u);
+  EXPECT_EQ(bench.executor.events(Cause::TlbMiss), 1u);
+  EXPECT_EQ(bench.executor.events(Cause::GuestFault), 1u);
+}
+
 TEST(Program, EveryCauseCarriesItsDetails) {
   BenchCore bench;
   const std::string text = with_handler(R"(

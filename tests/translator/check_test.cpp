@@ -139,6 +139,7 @@ bool in_main(const Code& code, size_t m) { return m < code.main; }
 
 bool is_guest_load(const Code::Atom& a) { return row(a).has(isa::kLoad) && row(a).has(isa::kGuest); }
 bool is_guest_store(const Code::Atom& a) { return row(a).has(isa::kStore) && row(a).has(isa::kGuest); }
+bool is_uncount(const Code& code, const Code::Atom& a, size_t m) { return in_main(code, m) && row(a).has(isa::kUncount); }
 bool has_branch(const Code::Molecule& m) {
   return std::any_of(m.atoms.begin(), m.atoms.end(), [](const Code::Atom& a) { return row(a).has(isa::kBranch); });
 }
@@ -281,6 +282,23 @@ const std::vector<Mutation>& mutations() {
       {"AWrongGuestPc", {Rule::Commit}, [](Subject& s, unsigned n) {
          return change_atom(s, n, [](const Code&, const Code::Atom& a, size_t) { return a.atom.op == isa::Op::Commit && a.atom.mode == isa::Mode::Long; },
                             [](Code& code, size_t m, size_t a) { code.molecules[m].atoms[a].atom.imm ^= 4; });
+       }},
+      {"AnUncountLost", {Rule::Once}, [](Subject& s, unsigned n) {
+         return change_atom(s, n, is_uncount, [](Code& code, size_t m, size_t a) { code.molecules[m].atoms[a] = nop(); });
+       }},
+      {"AnUncountOfAnotherValue", {Rule::Commit}, [](Subject& s, unsigned n) {
+         return change_atom(s, n, is_uncount, [](Code& code, size_t m, size_t a) { code.molecules[m].atoms[a].atom.ra = kGuestBaseReg; });
+       }},
+      {"AnUncountBehindAnExit", {Rule::Visible, Rule::Commit}, [](Subject& s, unsigned n) {
+         return change_atom(s, n,
+                            [](const Code& code, const Code::Atom& a, size_t m) {
+                              return is_uncount(code, a, m) && has_branch(code.molecules[m]) && m + 1 < code.main;
+                            },
+                            [](Code& code, size_t m, size_t a) {
+                              const Code::Atom uncount = code.molecules[m].atoms[a];
+                              code.molecules[m].atoms[a] = nop();
+                              code.insert(m + 1, uncount);
+                            });
        }},
       {"AStoreAboveAnExit", {Rule::Visible, Rule::Operand}, [](Subject& s, unsigned n) {
          return change_atom(s, n,

@@ -100,7 +100,7 @@ class Example {
     GuestRegionBuilder builder(region_, kContext, commits);
     builder.begin(kCode);
     uint32_t eip = kCode;
-    unsigned skipping = 0;
+    unsigned fallen = 0, taken = 0;  // instructions of the arms still to come
     bool ended = false;
     for (const Instruction& instruction : instructions_) {
       x86::DecodedInst decoded;
@@ -112,9 +112,9 @@ class Example {
       const ir::Inst last = code.insts.empty() ? ir::Inst{} : code.insts.back();
       const bool leaves = last.op == ir::Op::Exit || last.op == ir::Op::ExitIf;
       names_.push_back(instruction.name);
-      if (instruction.way.rfind("skip", 0) == 0) {
-        skipping = static_cast<unsigned>(std::stoul(instruction.way.substr(4)));
-        builder.begin_skip(code, eip);
+      if (instruction.way.rfind("arms", 0) == 0) {
+        std::istringstream(instruction.way.substr(4)) >> fallen >> taken;
+        builder.begin_arms(code, eip);
         eip = next;
         continue;
       }
@@ -122,9 +122,14 @@ class Example {
       if (instruction.way == "taken") way = GuestRegionBuilder::Way::Taken;
       if (instruction.way == "ends") way = GuestRegionBuilder::Way::Ends;
       builder.append(code, eip, next, way);
-      eip = way == GuestRegionBuilder::Way::Taken && leaves ? static_cast<uint32_t>(last.imm) : next;
+      const bool in_arm = fallen != 0 || taken != 0;
+      eip = way == GuestRegionBuilder::Way::Taken && leaves && !in_arm ? static_cast<uint32_t>(last.imm) : next;
       ended = way == GuestRegionBuilder::Way::Ends;
-      if (skipping != 0 && --skipping == 0) builder.end_skip();
+      if (in_arm) {
+        unsigned& arm = fallen != 0 ? fallen : taken;
+        if (--arm == 0 && &arm == &fallen) builder.next_arm();
+        if (fallen == 0 && taken == 0) builder.end_arms();
+      }
     }
     if (!ended) builder.finish(eip);
   }

@@ -104,7 +104,7 @@ class Maker {
     const unsigned kind = below(100);
     if (kind < 8) return add_constant(number(), values_);
     if (kind < 15) return add_side_exit();
-    if (kind < 19) return add_commit();
+    if (kind < 22) return add_commit();
     if (kind < (much_memory_ ? 60u : 33u)) return add_memory();
     add_pure();
   }
@@ -271,7 +271,17 @@ class Maker {
     return inst.value;
   }
 
+  void add_uncount() {
+    ir::Inst inst;
+    inst.op = Op::UncountIf;
+    inst.imm = 1 + below(63);
+    inst.cond = static_cast<ir::Cond>(below(18));
+    inst.src[0] = inst.cond < ir::Cond::Zero ? flags() : value();
+    insts().push_back(inst);
+  }
+
   void add_commit() {
+    if (chance(2)) return add_uncount();
     if (!x86_shape_ && chance(2)) return;
     ir::Inst number;
     number.op = Op::Const;
@@ -566,8 +576,10 @@ Outcome evaluate_region(const RandomRegion& random) {
         continue;
       case Op::Keep: out.must_fault |= kept.is_hit(inst); continue;
       case Op::CodeAddr: labels[inst.value] = inst.imm; continue;
+      case Op::UncountIf: out.uncounted += taken(inst, s[0]) ? static_cast<uint64_t>(inst.imm) : 0; continue;
       case Op::Intrinsic:
-        out.checkpoints.push_back({{}, out.guest, out.checkpoints.back().instructions + s[0]});
+        out.checkpoints.push_back({{}, out.guest, out.checkpoints.back().instructions + (s[0] - out.uncounted) % 4096});
+        out.uncounted = 0;
         read_map(out.checkpoints.back().registers, kNoValue);
         ++point;
         continue;

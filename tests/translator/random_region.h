@@ -45,6 +45,7 @@ struct Outcome {
   size_t inst = 0;                   ///< index of the exit
   bool guest_exit = false;
   std::vector<std::pair<unsigned, uint64_t>> registers;  ///< the map of the exit, with contents
+  uint64_t uncounted = 0;            ///< guest instructions, modulo 4096, that a commit at the exit counts less
   std::vector<Checkpoint> checkpoints;  ///< the entry, then the commits within the region
   Bytes concealed{}, guest{};
   bool hits_kept = false;            ///< a store hit the bytes of a kept load: the alias hardware may notice

@@ -25,7 +25,7 @@ namespace chrysalis::translator::checking {
   RULE(Exit, "exit", "exits come in order, under their conditions, and lead to their targets")                                     \
   RULE(Map, "map", "an exit or commit delivers its map: moves and exit stubs included")                                            \
   RULE(Commit, "commit", "what an exit leaves behind is committed, with the instructions completed and the guest PC")              \
-  RULE(Visible, "visible", "a store is made behind the exits and commits before it, and not behind those after it")               \
+  RULE(Visible, "visible", "a store, or change of what commits count, is made behind the exits and commits before it, and not behind those after it") \
   RULE(Fault, "fault", "an access that may fault is made before an exit or commit behind it; where faults do not roll back, in order") \
   RULE(Speculation, "speculation", "a load above an exit is allowed to be there")                                                  \
   RULE(Order, "order", "accesses that may overlap, one of them a store, keep their order, but for loads under protection")         \

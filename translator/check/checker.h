@@ -57,6 +57,11 @@ class Checker {
     uint64_t completed = 0;             ///< guest instructions that the commits so far have counted, of those with a guest PC
     int32_t committed = -1;             ///< point whose state was committed since the last operation of the region with an effect
   };
+  /// An operation that lets the next commit count less.
+  struct Uncount {
+    uint32_t inst;
+    uint32_t molecule, atom;  ///< kNever until it has been found
+  };
   /// One atom on the way through a molecule.
   struct At {
     uint32_t molecule;
@@ -70,7 +75,7 @@ class Checker {
   void add_access(uint32_t inst);
   const ir::Inst& inst(uint32_t index) const { return region_.code.insts[index]; }
   Term value(ir::ValueId id) const { return id == ir::kNoValue ? 0 : values_[id]; }
-  Terms::Test exit_condition(const ir::Inst& exit);
+  Terms::Test condition_of(const ir::Inst& inst);
   unsigned stores_before(size_t path) const;
 
   // Following molecules.
@@ -89,6 +94,7 @@ class Checker {
   void push_return(const At& at, const State& before);
   void follow_stub(const At& from, State state, const Event& event);
   void commit(const At& at, const State& before, State& next, const Event& event);
+  void uncount(const At& at, const State& before, bool main);
   void check_map(const At& at, const State& state, int32_t point, bool shadowed_only);
   bool needs_commit(const Event& event) const;
   uint16_t next_path(const Event& event) const { return event.point < 0 ? uint16_t{0} : region_.maps[static_cast<size_t>(event.point)].path; }
@@ -115,6 +121,7 @@ class Checker {
   void check_masks();
   void check_buffer();
   void check_precise();
+  void check_uncounts();
   bool overlap(const Access& a, const Access& b) const;
   bool is_safe(const Access& load, const Event& exit) const;
   /// The load that entry `entry` watches when the stores of molecule `m` are checked.
@@ -142,6 +149,7 @@ class Checker {
   std::vector<Access> accesses_;    // in the order of the region
   std::vector<Event> events_;       // in the order of the region
   size_t next_event_ = 0;
+  std::vector<Uncount> uncounts_;   // in the order of the region
   std::vector<int32_t> points_;     // by operation: its map
   Term stack_ = 0, spill_base_ = 0;
   bool has_stack_ = false, binds_spill_base_ = false;

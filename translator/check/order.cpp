@@ -57,6 +57,7 @@ void Checker::check_order() {
   }
   check_masks();
   check_buffer();
+  check_uncounts();
   if (region_.precise) check_precise();
 }
 
@@ -213,6 +214,23 @@ void Checker::check_precise() {
       if (!earlier.guest || !later.guest || earlier.molecule == kNever || later.molecule == kNever) continue;
       if ((!earlier.is_store() && !later.is_store()) || !earlier.wanted || !later.wanted) continue;
       if (later.molecule < earlier.molecule) report(Rule::Precise, later, describe(later) + " is made before " + describe(earlier));
+    }
+  }
+}
+
+/// A commit counts less what the program has before it, and has not had before an earlier one; so does that of each exit.
+void Checker::check_uncounts() {
+  for (const Uncount& uncount : uncounts_) {
+    if (uncount.molecule == kNever) {
+      findings_.push_back({Rule::Once, Finding::kNone, Finding::kNone, describe(uncount.inst) + " is never executed"});
+      continue;
+    }
+    for (const Event& event : events_) {
+      const ir::Inst& op = inst(event.inst);
+      if (event.molecule == kNever || event.point < 0 || op.op == ir::Op::TrapIf || op.op == ir::Op::Trap) continue;
+      const bool before = uncount.inst < event.inst;
+      if (before ? uncount.molecule <= event.molecule : uncount.molecule > event.molecule) continue;
+      findings_.push_back({Rule::Visible, uncount.molecule, uncount.atom, describe(uncount.inst) + " is not executed on its side of " + describe(event.inst)});
     }
   }
 }

@@ -120,22 +120,23 @@ Term Terms::low(Term term, unsigned width) {
   return term;
 }
 
+/// What is constant comes last, however the sum was put together.
 Term Terms::add(Term a, Term b, unsigned width) {
-  a = low(a, width);
-  b = low(b, width);
+  uint64_t sum = 0;
+  for (Term* const part : {&a, &b}) {
+    *part = low(*part, width);
+    for (Node from = at(*part); from.kind == Kind::Value && from.op == Op::Add && from.width >= width && is_constant(from.src[1]); from = at(*part)) {
+      sum += constant_of(from.src[1]);
+      *part = low(from.src[0], width);
+    }
+  }
   if (is_constant(a)) std::swap(a, b);
-  if (!is_constant(b)) {
-    if (a > b) std::swap(a, b);
-    return node(Op::Add, width, width, a, b);
-  }
-  uint64_t sum = constant_of(b);
-  for (Node from = at(a); from.kind == Kind::Value && from.op == Op::Add && from.width >= width && is_constant(from.src[1]); from = at(a)) {
-    sum += constant_of(from.src[1]);
-    a = low(from.src[0], width);
-  }
+  Term rest = a;
+  if (is_constant(b)) sum += constant_of(b);
+  else rest = node(Op::Add, width, width, std::min(a, b), std::max(a, b));
   sum &= mask(width);
-  if (is_constant(a)) return constant((constant_of(a) + sum) & mask(width));
-  return sum == 0 ? zext(a, width) : node(Op::Add, width, width, a, constant(sum));
+  if (is_constant(rest)) return constant((constant_of(rest) + sum) & mask(width));
+  return sum == 0 ? zext(rest, width) : node(Op::Add, width, width, rest, constant(sum));
 }
 
 Term Terms::lea(Term base, Term index, unsigned scale, uint64_t imm, unsigned width) {

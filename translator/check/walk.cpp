@@ -103,6 +103,8 @@ void Checker::read_region() {
       values_[op.value] = terms_.leaf(Source::Special, i);
     } else if (ir::is_exit(op) || is_serializing(op) || op.op == ir::Op::Keep) {
       continue;
+    } else if (op.op == ir::Op::UncountIf) {
+      uncounts_.push_back({i, kNever, kNever});
     } else if (ir::info(op.op).effects & (ir::kLoad | ir::kStore)) {
       add_access(i);
     } else {
@@ -137,7 +139,7 @@ void Checker::add_access(uint32_t index) {
   accesses_.push_back(access);
 }
 
-Terms::Test Checker::exit_condition(const ir::Inst& exit) {
+Terms::Test Checker::condition_of(const ir::Inst& exit) {
   if (exit.cond < ir::Cond::Zero) return terms_.condition(static_cast<unsigned>(exit.cond), value(exit.src[0]));
   const Terms::Test test = terms_.not_zero(value(exit.src[0]));
   return exit.cond == ir::Cond::NonZero ? test : Terms::negated(test);
@@ -189,6 +191,8 @@ void Checker::step(uint32_t molecule, State& state, bool main) {
       access(at, before, state, main);
     } else if (row.has(isa::kPrefetch) || atom.op == isa::Op::Nop) {
       continue;
+    } else if (row.has(isa::kUncount)) {
+      uncount(at, before, main);
     } else if (atom.op == isa::Op::JtbLookup) {
       write(at, state, atom.rd, terms_.leaf(Source::Lookup, terms_.low(before.reg[atom.ra], 32)));
     } else if (atom.op == isa::Op::ReturnPush) {
@@ -403,6 +407,24 @@ void Checker::commit(const At& at, const State& before, State& next, const Event
   next.committed = event.point;
 }
 
+/// What the next commit counts less. Equal ones are taken in order.
+void Checker::uncount(const At& at, const State& before, bool main) {
+  if (!main) return report(Rule::Commit, at, "a stub changes what its commit counts");
+  const isa::Atom& atom = *at.atom;
+  const Term tested = before.reg[atom.ra];
+  Terms::Test test = terms_.not_zero(tested);
+  if (atom.op == isa::Op::UncountCc) test = terms_.condition(static_cast<unsigned>(atom.cond), tested);
+  if (atom.op == isa::Op::UncountZ) test = Terms::negated(test);
+  for (Uncount& uncount : uncounts_) {
+    const ir::Inst& wanted = inst(uncount.inst);
+    if (uncount.molecule != kNever || wanted.imm != atom.count || condition_of(wanted) != test) continue;
+    uncount.molecule = at.molecule;
+    uncount.atom = at.index;
+    return;
+  }
+  report(Rule::Commit, at, "the region does not count " + std::to_string(atom.count) + " less if " + (test.negated ? "not " : "") + terms_.text(test.term));
+}
+
 void Checker::check_map(const At& at, const State& state, int32_t point, bool shadowed_only) {
   for (const Binding& binding : region_.map(static_cast<size_t>(point))) {
     if (shadowed_only && binding.reg >= isa::kShadowedInt) continue;
@@ -514,7 +536,7 @@ void Checker::side_exit(const At& at, const State& before, const State& next) {
     case isa::Op::BrGeU: test = Terms::negated(compare(ir::Op::SetLtU)); break;
     default: return report(Rule::Exit, at, "it stands where " + describe(event.inst) + " should be");
   }
-  const Terms::Test wanted = exit_condition(exit);
+  const Terms::Test wanted = condition_of(exit);
   if (test != wanted) {
     report(Rule::Exit, at, "it is taken if " + std::string(test.negated ? "not " : "") + terms_.text(test.term) + ", not if " +
                                (wanted.negated ? "not " : "") + terms_.text(wanted.term) + ", as " + describe(event.inst) + " says");

@@ -19,7 +19,7 @@ enum Effect : uint16_t {
   kGuest = 16,        ///< through the TLB; otherwise concealed
   kMayFault = 32,     ///< can raise an x86 exception or an event
   kExit = 64,         ///< may leave the region
-  kSide = 128,        ///< falls through when its condition fails
+  kSide = 128,        ///< does nothing when its condition fails: an exit falls through
   kOldFlags = 256,    ///< last source is the previous flags image
   kHelper = 512,      ///< calls out; clobbers whatever the helper's contract says
   kProtects = 1024,   ///< constrains the stores before it
@@ -77,7 +77,7 @@ enum class ExitKind : uint8_t { Jump, Call, Return, Repeat };
 struct Inst {
   Op op = Op::Const;
   uint8_t width = 32;             ///< 8, 16, 32, 64
-  Cond cond = Cond::O;            ///< SetCc, SelectCc, ExitIf, TrapIf, Branch
+  Cond cond = Cond::O;            ///< SetCc, SelectCc, ExitIf, TrapIf, Branch, UncountIf
   uint8_t aux = 0;                ///< GuestReg of GetReg/SetReg; scale (0..3) of Lea; vector of Trap*; ExitKind
   ValueId value = kNoValue;       ///< value result
   ValueId flags = kNoValue;       ///< flags result

@@ -23,7 +23,8 @@ enum class Tail : uint8_t {
 
 constexpr Tail tail_of(Op op) {
   switch (op) {
-    case Op::Const: return Tail::Number;
+    case Op::Const:
+    case Op::UncountIf: return Tail::Number;
     case Op::GetReg:
     case Op::SetReg: return Tail::GuestReg;
     case Op::Lea: return Tail::Lea;
@@ -69,7 +70,7 @@ constexpr const char* kExitKinds[] = {"jump", "call", "return", "repeat"};  // b
 /// The width that goes without saying; 0: it is always written.
 constexpr unsigned usual_width(const Inst& inst) {
   if (inst.op == Op::Const) return 64;
-  if (inst.op == Op::Intrinsic || inst.op == Op::Keep || is_exit(inst)) return 32;
+  if (inst.op == Op::Intrinsic || inst.op == Op::Keep || inst.op == Op::UncountIf || is_exit(inst)) return 32;
   return 0;
 }
 

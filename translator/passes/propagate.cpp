@@ -173,6 +173,7 @@ class Propagator {
   bool simplify_condition(ir::Inst& inst) {
     if (!is_const(inst.src[0])) return true;
     if (!ir::holds(inst.cond, constant(inst.src[0]))) return false;
+    if (!ir::is_exit(inst)) return true;
     inst.op = inst.op == Op::Branch ? Op::Jump : inst.op == Op::ExitIf ? Op::Exit : inst.op == Op::ExitIndIf ? Op::ExitInd : Op::Trap;
     inst.src[0] = inst.src[1];
     inst.src[1] = kNoValue;
