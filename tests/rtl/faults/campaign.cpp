@@ -3,7 +3,8 @@
 //
 //   rtl_faults [--table FILE] [--every N] [SEEDS]
 //
-// Random programs come first: they are not made for any rule. --every N: each Nth defect alone. Exit code 0: the core without a defect differs nowhere, and every
+// Random programs come first: they are not made for any rule. Then come docs/timing.md's and those of programs/, each made for defects that
+// these miss. --every N: each Nth defect alone. Exit code 0: the core without a defect differs nowhere, and every
 // defect is found.
 #include <algorithm>
 #include <csignal>
@@ -62,7 +63,8 @@ std::vector<Stimulus> stimuli(uint64_t seeds) {
   };
   for (uint64_t seed = 1; seed <= seeds; ++seed) add(random_program(seed, 60, 4, static_cast<Interrupts>(seed % 3)));
   std::vector<std::filesystem::path> files;
-  for (const auto& file : std::filesystem::directory_iterator(CHRYSALIS_HW_TESTS "/timing")) files.push_back(file.path());
+  for (const char* folder : {CHRYSALIS_HW_TESTS "/timing", CHRYSALIS_RTL_FAULTS "/programs"})
+    for (const auto& file : std::filesystem::directory_iterator(folder)) files.push_back(file.path());
   std::sort(files.begin(), files.end());
   for (const auto& file : files) add(read_program_file(file.string()));
   return all;
