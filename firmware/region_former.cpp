@@ -16,7 +16,7 @@ constexpr size_t kMostCalls = 4;
 constexpr uint32_t kNowhere = ~0u;
 /// What enters a region, as a weight; and the least that a path of a tree is worth to follow.
 constexpr uint32_t kEntered = 1u << 16, kLeastWeight = kEntered / 16;
-/// A superblock of gear 3 that so many entries come as far as follows the likelier side of a branch that is not decided.
+/// A superblock that so many entries come as far as follows the likelier side of a branch that is not decided.
 constexpr uint32_t kLeastGuess = kEntered / 2;
 /// So many times what a path may hold a tree may.
 constexpr uint32_t kLongestPaths = 2;
