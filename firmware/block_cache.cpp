@@ -15,13 +15,6 @@ constexpr uint32_t kPageMask = isa::kPageSize - 1;
 /// Room that a block of one instruction may need: the instruction, the poll before it, the jump behind it.
 constexpr unsigned kLeastRoom = kMaxUopsPerInstruction + 8;
 
-bool calls_helper(const ir::Code& lifted) {
-  for (const ir::Inst& inst : lifted.insts) {
-    if (inst.op == ir::Op::Helper) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 BlockCache::BlockCache(GuestCode& code, UopForm form, int64_t budget)
@@ -119,7 +112,7 @@ Block* BlockCache::find(uint32_t eip, Uop* from, FetchFault& fault) {
     found = build(eip, fault);
     if (found == nullptr) return nullptr;
   }
-  if (from != nullptr && owns(from)) link(from, *found);
+  if (from != nullptr && owns(from) && from->e != kDetached) link(from, *found);
   return found;
 }
 
@@ -166,9 +159,9 @@ Block* BlockCache::build(uint32_t eip, FetchFault& fault) {
     }
     if (fetched.checked && instructions != 0) break;  // its granules are to stay open
     // What no gear translates has blocks of its own: control is back in translations right behind it.
-    const bool helped = budget_ != 0 && calls_helper(code_.lifted());
-    if (instructions == 0) interpreted = helped;
-    else if (helped != interpreted) break;
+    const bool left_to_us = budget_ != 0 && is_for_interpreter(code_.lifted());
+    if (instructions == 0) interpreted = left_to_us;
+    else if (left_to_us != interpreted) break;
     if (fetched.unsupported) {
       if (instructions != 0) break;
       report_unsupported(at, fetched.inst.mnemonic);
@@ -186,6 +179,7 @@ Block* BlockCache::build(uint32_t eip, FetchFault& fault) {
     at = next;
     ++instructions;
   }
+  block.tail = ended ? nullptr : out.next;
   if (!ended) append_jump(at, form_, out);
 
   ++block_count_;

@@ -42,6 +42,7 @@ struct Block : CodeHolder {
   const Uop* first;           ///< where links lead: what looks for asynchronous work and counts comes before `body`
   const Uop* body;
   Uop* head;                  ///< null without profiling
+  Uop* tail;                  ///< the jump to what follows it; null: its last instruction leads elsewhere
   int64_t budget;             ///< of the head, to begin with
   const ExitSite* sites;      ///< in program order
   uint32_t site_count;
@@ -75,6 +76,13 @@ class BlockCache final : public CodeOwner {
 
   const ExitProfile& profile(const ExitSite& site) const { return profiles_[site.exit - uops_]; }
 
+  /// The block runs to its end and no further from now on: what follows is a translation's business.
+  static void detach(Block& block) {
+    if (block.tail == nullptr) return;
+    block.tail->target = g_unlinked;
+    block.tail->e = kDetached;
+  }
+
   /// Halves what profiles have counted.
   void decay();
 
@@ -91,6 +99,7 @@ class BlockCache final : public CodeOwner {
   void hold(Block& block, const uint32_t (&pages)[2]);
   Block*& bucket(uint32_t eip) { return buckets_[(eip ^ eip >> 12) % kBuckets]; }
 
+  static constexpr uint16_t kDetached = 0xffff;  ///< in Uop::e, which a jump has no use for
   static constexpr unsigned kBuckets = 4096;
   static constexpr unsigned kStepRoom = kMaxUopsPerInstruction + 8;
 

@@ -113,23 +113,19 @@ bool Gears::needs_commit(uint32_t eip) {
   return false;
 }
 
-/// Gear 1: a basic block.
-Translation* Gears::translate_block(uint32_t eip) {
+/// Adds to quick_ what stands from `at` on, at most `longest` instructions, and leaves `at` behind it. What ended it: Refused may be called out for.
+translator::QuickTranslator::Step Gears::fill_block(uint32_t eip, uint32_t& at, uint32_t longest, bool& checks) {
   using Step = translator::QuickTranslator::Step;
-  const Translating translating(clock_, 1, Stage::Region);
-  quick_.begin(eip);
-  source_.clear();
-  uint32_t at = eip;
-  bool checks = code_.checked(eip);
-  const uint32_t longest = std::min(options_.max_instructions, adaptation_.limit(eip));
-  for (Step step = Step::Continue; step == Step::Continue && quick_.instructions() < longest;) {
+  quick_.begin(at);
+  Step step = Step::Continue;
+  while (step == Step::Continue && quick_.instructions() < longest) {
     FetchFault fault;
     if (quick_.instructions() != 0 && needs_commit(at)) break;
     clock_.begin(Stage::Lift);
     if (adaptation_.care(at) == Care::Isolated || !code_.fetch(at, fetched_, fault, quick_.code(), fetch_for(at, checks)) || fetched_.unsupported) break;
     clock_.begin(Stage::Region);
     if (fetched_.checked && !checks) {
-      if (quick_.instructions() != 0) break;
+      if (at != eip) break;
       checks = true;  // its first instruction reaches into such code
       quick_.begin(eip);
       continue;
@@ -138,95 +134,114 @@ Translation* Gears::translate_block(uint32_t eip) {
     step = quick_.add(at + fetched_.length);
     if (step == Step::Continue || step == Step::End) at += fetched_.length;
   }
-  const uint32_t instructions = quick_.instructions();
-  if (instructions == 0) return nullptr;
+  return step;
+}
 
+/// Gear 1: a basic block, in parts with call-outs between.
+Translation* Gears::translate_block(uint32_t eip) {
+  using Step = translator::QuickTranslator::Step;
   constexpr uint32_t kMostExits = 64, kMostBytes = 1u << 14;
-  clock_.begin(Stage::Install);
-  const TranslationCache::Place place = cache_.reserve(1, eip, kMostExits, kMostBytes);
-  if (place.address == 0) return nullptr;
-  clock_.begin(Stage::Select);
-  const translator::QuickCode& made =
-      quick_.finish({place.address, address(CodeStub::Leave), place.first_exit, place.first_exit, translator::QuickLikely::Unknown});
-  if (made.exits.size() > kMostExits || made.words.size() * 4 > kMostBytes) return nullptr;
-  clock_.begin(Stage::Install);
+  const Translating translating(clock_, 1, Stage::Region);
+  source_.clear();
   exits_.clear();
-  for (const translator::QuickCode::Exit& exit : made.exits) {
-    exits_.push_back({exit.target, exit.molecule, exit.branch, exit.stub, exit.op, kind_of(exit.kind), false, exit.op != isa::Op::Nop,
-                      exit.instructions});
+  words_.clear();
+  bool checks = code_.checked(eip);
+  const uint32_t longest = std::min(options_.max_instructions, adaptation_.limit(eip));
+  TranslationCache::Place place = {};
+  uint32_t instructions = 0, molecules = 0, at = eip;
+  for (CallOut next;;) {
+    const Step step = fill_block(eip, at, longest - instructions, checks);
+    if (quick_.instructions() == 0) {
+      if (instructions == 0) return nullptr;
+      instructions -= next.instructions;  // there is nothing to come back to
+      for (TranslationCache::NewExit& exit : exits_) {
+        if (exit.kind == ExitKind::CalledOut && exit.resume == words_.size()) exit.kind = ExitKind::Interpreted;
+      }
+      break;
+    }
+    clock_.begin(Stage::Install);
+    if (instructions == 0) place = cache_.reserve(1, eip, kMostExits, kMostBytes);
+    if (place.address == 0) return nullptr;
+    clock_.begin(Stage::Select);
+    const auto base = static_cast<uint32_t>(words_.size());
+    const uint32_t first_exit = place.first_exit + static_cast<uint32_t>(exits_.size());
+    const translator::QuickCode& made =
+        quick_.finish({place.address + 4 * base, address(CodeStub::Leave), first_exit, first_exit, translator::QuickLikely::Unknown});
+    words_.insert(words_.end(), made.words.begin(), made.words.end());
+    const size_t exits = exits_.size() + made.exits.size();
+    if (exits > kMostExits || 4 * words_.size() > kMostBytes) return nullptr;
+    // So far and no further that another part still fits.
+    const bool fits = exits <= kMostExits / 2 && 4 * words_.size() <= kMostBytes / 4;
+    next = step == Step::Refused && fits ? find_call_out(code_, at, longest - instructions - quick_.instructions(), source_) : CallOut{};
+    clock_.begin(Stage::Install);
+    const auto resume = static_cast<uint32_t>(words_.size());
+    for (const translator::QuickCode::Exit& exit : made.exits) {
+      const bool calls_out = next.instructions != 0 && exit.kind == translator::QuickExitKind::Interpret;
+      exits_.push_back({exit.target, base + exit.molecule, base + exit.branch, base + exit.stub, exit.op,
+                        calls_out ? ExitKind::CalledOut : kind_of(exit.kind), false, exit.op != isa::Op::Nop,
+                        static_cast<uint16_t>(instructions + exit.instructions), calls_out ? next.end : 0, calls_out ? resume : 0});
+    }
+    instructions += quick_.instructions() + next.instructions;
+    molecules += made.molecules;
+    if (next.instructions == 0) break;
+    at = next.end;
   }
-  Translation* const t = cache_.install({1, eip, instructions, place, made.words, exits_, {}, checks}, source_);
+  clock_.begin(Stage::Install);
+  Translation* const t = cache_.install({1, eip, instructions, place, words_, exits_, {}, checks}, source_);
   if (t == nullptr) return nullptr;
   ++stress_.made;
   count(Counter::Translations1);
   count(Counter::TranslatedInstructions1, instructions);
-  count(Counter::TranslatedMolecules1, made.molecules);
+  count(Counter::TranslatedMolecules1, molecules);
   return t;
 }
 
-/// Gears 2 and 3: a region, optimised.
+/// Gears 2 and 3: a region, optimised, in parts with call-outs between.
 Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   const Translating translating(clock_, gear, Stage::Region);
   const unsigned instructions = former_.form(eip, gear);
   if (instructions == 0) return nullptr;
-  const std::span<translator::Region> tree = former_.tree();
+  const std::span<RegionFormer::Part> parts = former_.parts();
   clock_.begin(Stage::Install);
   // The longest that it can become is known before it is compiled only roughly.
   constexpr uint32_t kBytesPerOperation = 48;
-  uint32_t points = 0, operations = 0;
-  for (const translator::Region& path : tree) {
-    points += static_cast<uint32_t>(path.maps.size());
-    operations += static_cast<uint32_t>(path.code.insts.size());
+  uint32_t points = 0, operations = 0, paths = 0;
+  for (const RegionFormer::Part& part : parts) {
+    for (const translator::Region& path : part.tree) {
+      points += static_cast<uint32_t>(path.maps.size());
+      operations += static_cast<uint32_t>(path.code.insts.size());
+    }
+    paths += static_cast<uint32_t>(part.tree.size());
   }
   const uint32_t bound = kBytesPerOperation * (operations + 16 * points);
   // A call at a path's end has an exit more.
-  const TranslationCache::Place place = cache_.reserve(gear, eip, points + static_cast<uint32_t>(tree.size()), bound);
+  const TranslationCache::Place place = cache_.reserve(gear, eip, points + paths, bound);
   if (place.address == 0) return nullptr;
-  translator::CompileOptions options;
-  options.first_exit = place.first_exit;
-  options.passes = options_.passes;
-  options.pass_stores = (options_.switches & kSwitchPassStores) != 0;
-  options.clock = &clock_;
-  options.reschedule = gear > 2;
-  const std::span<const uint32_t> addresses = former_.addresses();
-  if ((options_.switches & kSwitchReorder) == 0 || (adapts() && adaptation_.throttled(eip))) {
-    for (translator::Region& path : tree) path.in_order.assign(addresses.size(), 1);
-  }
-  notify({.kind = NoticeKind::Formed, .gear = static_cast<uint8_t>(gear), .eip = eip, .code = place.address,
-          .formed = {reinterpret_cast<uint64_t>(tree.data()), reinterpret_cast<uint64_t>(&options), reinterpret_cast<uint64_t>(addresses.data()),
-                     static_cast<uint32_t>(tree.size()), static_cast<uint32_t>(addresses.size()), sizeof(translator::Region), sizeof options, sizeof(ir::Inst)}});
-  const translator::CompileStats stats = compiler_.compile(tree, options, compiled_);
-  if ((options_.switches & kSwitchCheck) != 0) check_translation(tree, machine_, compiled_, place.first_exit);
-
-  clock_.begin(Stage::Layout);
-  // The branch of any path's exit has to reach its stub, behind all of them.
-  constexpr uint32_t kReach = 2048;
-  uint32_t words = 0;
-  for (const isa::Atom& atom : compiled_.atoms) words += isa::words(atom);
-  if (tree.size() > 1 && words > kReach) return nullptr;
   exits_.clear();
   sites_.clear();
-  for (uint32_t m = 0; m < compiled_.molecules.size(); ++m) {
-    const auto& molecule = compiled_.molecules[m];
-    for (uint32_t a = molecule.first; a < molecule.first + molecule.count; ++a) {
-      const isa::AtomInfo& op = isa::info(compiled_.atoms[a].op);
-      if (op.has(isa::kMayFault)) sites_.push_back({m, addresses[compiled_.guest[a]], op.has(isa::kStore), op.has(isa::kProtect) ? compiled_.atoms[a].alias : uint8_t{0xff}});
-    }
-  }
-  for (const translator::CompiledRegion::Exit& exit : compiled_.exits) {
-    exits_.push_back({exit.target, exit.molecule, compiled_.patched_word(exit), exit.link, exit.returns ? isa::Op::ReturnPush : isa::Op::Br,
-                      exit.returns ? ExitKind::Returned : ExitKind::Chained, exit.returns, false, 0});
-  }
   translator::CodeLayout layout;
-  layout.add(0, std::move(compiled_));
+  std::vector<PartEnd> ends;
+  uint32_t molecules = 0;
+  for (uint32_t p = 0; p < parts.size(); ++p) {
+    const uint32_t made = compile_part(parts[p], eip, gear, place);
+    if (made == 0) return nullptr;
+    molecules += made;
+    layout.add(p, std::move(compiled_));
+    ends.push_back({exits_.size(), sites_.size()});
+  }
   const uint64_t bytes = layout.place(place.address, resolve_target);
   if (bytes > bound) return nullptr;
-  const auto word_of = [&](uint32_t molecule) { return static_cast<uint32_t>(layout.molecule_address(0, molecule) - place.address) / 4; };
-  for (FaultSite& site : sites_) site.offset = 4 * word_of(site.offset);
-  for (TranslationCache::NewExit& exit : exits_) {
-    exit.molecule = word_of(exit.molecule);
-    exit.word += exit.molecule;
-    exit.link = word_of(exit.link);
+  size_t exit = 0, site = 0;
+  for (uint32_t p = 0; p < parts.size(); ++p) {
+    const auto word_of = [&](uint32_t part, uint32_t molecule) { return static_cast<uint32_t>(layout.molecule_address(part, molecule) - place.address) / 4; };
+    for (; site < ends[p].sites; ++site) sites_[site].offset = 4 * word_of(p, sites_[site].offset);
+    for (; exit < ends[p].exits; ++exit) {
+      TranslationCache::NewExit& e = exits_[exit];
+      e.molecule = word_of(p, e.molecule);
+      e.word += e.molecule;
+      e.link = word_of(p, e.link);
+      if (e.kind == ExitKind::CalledOut) e.resume = word_of(e.resume, 0);
+    }
   }
   const std::vector<uint32_t> encoded = layout.encode();
   clock_.begin(Stage::Install);
@@ -235,8 +250,53 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   ++stress_.made;
   count(gear == 2 ? Counter::Translations2 : Counter::Translations3);
   count(gear == 2 ? Counter::TranslatedInstructions2 : Counter::TranslatedInstructions3, instructions);
-  count(gear == 2 ? Counter::TranslatedMolecules2 : Counter::TranslatedMolecules3, stats.molecules);
+  count(gear == 2 ? Counter::TranslatedMolecules2 : Counter::TranslatedMolecules3, molecules);
   return t;
+}
+
+/// Compiles one part of the translation at `eip` into compiled_. Adds its exits and sites to those there are, with molecules for words and
+/// parts for where they resume. Returns how many molecules it has; 0: it is too long.
+uint32_t Gears::compile_part(RegionFormer::Part& part, uint32_t eip, unsigned gear, const TranslationCache::Place& place) {
+  const std::span<translator::Region> tree = part.tree;
+  translator::CompileOptions options;
+  options.first_exit = place.first_exit + static_cast<uint32_t>(exits_.size());
+  options.passes = options_.passes;
+  options.pass_stores = (options_.switches & kSwitchPassStores) != 0;
+  options.clock = &clock_;
+  options.reschedule = gear > 2;
+  const std::vector<uint32_t>& addresses = part.addresses;
+  if ((options_.switches & kSwitchReorder) == 0 || (adapts() && adaptation_.throttled(eip))) {
+    for (translator::Region& path : tree) path.in_order.assign(addresses.size(), 1);
+  }
+  notify({.kind = NoticeKind::Formed, .gear = static_cast<uint8_t>(gear), .eip = eip, .code = place.address,
+          .formed = {reinterpret_cast<uint64_t>(tree.data()), reinterpret_cast<uint64_t>(&options), reinterpret_cast<uint64_t>(addresses.data()),
+                     reinterpret_cast<uint64_t>(part.call_outs.data()), static_cast<uint32_t>(tree.size()), static_cast<uint32_t>(addresses.size()),
+                     static_cast<uint32_t>(part.call_outs.size()), sizeof(translator::Region), sizeof options, sizeof(ir::Inst), sizeof(CallOut)}});
+  const translator::CompileStats stats = compiler_.compile(tree, options, compiled_);
+  if ((options_.switches & kSwitchCheck) != 0) check_translation(tree, machine_, compiled_, options.first_exit);
+
+  clock_.begin(Stage::Layout);
+  // The branch of any path's exit has to reach its stub, behind all of them.
+  constexpr uint32_t kReach = 2048;
+  uint32_t words = 0;
+  for (const isa::Atom& atom : compiled_.atoms) words += isa::words(atom);
+  if (tree.size() > 1 && words > kReach) return 0;
+  for (uint32_t m = 0; m < compiled_.molecules.size(); ++m) {
+    const auto& molecule = compiled_.molecules[m];
+    for (uint32_t a = molecule.first; a < molecule.first + molecule.count; ++a) {
+      const isa::AtomInfo& op = isa::info(compiled_.atoms[a].op);
+      if (op.has(isa::kMayFault)) sites_.push_back({m, addresses[compiled_.guest[a]], op.has(isa::kStore), op.has(isa::kProtect) ? compiled_.atoms[a].alias : uint8_t{0xff}});
+    }
+  }
+  for (const translator::CompiledRegion::Exit& exit : compiled_.exits) {
+    const auto leads_there = [&](const CallOut& out) { return !exit.returns && out.eip == exit.target; };
+    const auto out = std::find_if(part.call_outs.begin(), part.call_outs.end(), leads_there);
+    const bool calls_out = out != part.call_outs.end();
+    exits_.push_back({exit.target, exit.molecule, compiled_.patched_word(exit), exit.link, exit.returns ? isa::Op::ReturnPush : isa::Op::Br,
+                      exit.returns ? ExitKind::Returned : calls_out ? ExitKind::CalledOut : ExitKind::Chained, exit.returns, false, 0,
+                      calls_out ? out->end : 0, calls_out ? out->part : 0});
+  }
+  return static_cast<uint32_t>(stats.molecules);
 }
 
 /// Something else each time, of what has to be safe whenever the monitor runs. So that the guest gets on, it is paid for by

@@ -66,11 +66,18 @@ class Gears {
     uint32_t region, instruction, address;
   };
 
+  /// Where a part's exits and sites end.
+  struct PartEnd {
+    size_t exits, sites;
+  };
+
   /// Makes the translation of `gear` at `eip`. Null: see translate().
   Translation* make(uint32_t eip, unsigned gear);
   bool needs_commit(uint32_t eip);
   Translation* translate_block(uint32_t eip);
   Translation* translate_region(uint32_t eip, unsigned gear);
+  translator::QuickTranslator::Step fill_block(uint32_t eip, uint32_t& at, uint32_t longest, bool& checks);
+  uint32_t compile_part(RegionFormer::Part& part, uint32_t eip, unsigned gear, const TranslationCache::Place& place);
   bool adapts() const { return (options_.switches & kSwitchAdaptation) != 0; }
   FetchFor fetch_for(uint32_t eip, bool checks) const { return {checks, checks && adaptation_.reloads(eip)}; }
   void age_profiles();
@@ -108,6 +115,7 @@ class Gears {
   Fetched fetched_;
   std::vector<TranslationCache::NewExit> exits_;
   std::vector<FaultSite> sites_;
+  std::vector<uint32_t> words_;  ///< gear 1
 };
 
 }  // namespace chrysalis::fw

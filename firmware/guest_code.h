@@ -35,6 +35,15 @@ struct FetchFor {
   bool reload = false;           ///< immediates and displacements are loaded when it executes
 };
 
+/// Whether only the interpreters execute the instruction: it calls a helper, or writes state that translations do not hold in registers.
+inline bool is_for_interpreter(const ir::Code& lifted) {
+  for (const ir::Inst& inst : lifted.insts) {
+    const auto reg = static_cast<ir::GuestReg>(inst.aux);
+    if (inst.op == ir::Op::Helper || (inst.op == ir::Op::SetReg && reg > ir::GuestReg::Edi && reg != ir::GuestReg::Flags)) return true;
+  }
+  return false;
+}
+
 /// Counts an instruction that is valid but not supported, and tells the platform which.
 void report_unsupported(uint32_t eip, x86::Mnemonic mnemonic);
 

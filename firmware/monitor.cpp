@@ -84,7 +84,9 @@ void Monitor::advance() {
     gears_->settle();
     if (sampled_) {
       sampled_ = false;
-      gears_->consider(static_cast<uint32_t>(guest(GuestReg::Eip)), true);
+      const auto eip = static_cast<uint32_t>(guest(GuestReg::Eip));
+      // What goes on behind a call-out is not known by where it does.
+      gears_->consider(resumed_ != kNothing && gears_->cache().find(eip) == nullptr ? resumed_ : eip, true);
     } else if (exit_ != nullptr && (exit_->owner->gear == 1 || gears_->counts_entries(*exit_->owner))) {
       gears_->consider(exit_->owner->eip, false);
     }
@@ -121,13 +123,47 @@ void Monitor::run_translation(Translation& translation) {
   jumped_ = false;
   count(Counter::Entries);
   ++translation.entries;
-  const uint64_t number = execute(translation.code);
+  resumed_ = kNothing;
+  uint64_t number = execute(translation.code);
+  while (number >= kFirstExit) {
+    const Exit& exit = cache.exit(static_cast<uint32_t>(number));
+    if (exit.kind != ExitKind::CalledOut) break;
+    if (!call_out(exit)) return;
+    resumed_ = exit.owner->eip;
+    number = execute(exit.resume);
+  }
   if (number == kExitIndirect) {
     jumped_ = true;
   } else if (number == kExitTrap) {
     trapped();
   } else {
     leave_by(cache.exit(static_cast<uint32_t>(number)));
+  }
+}
+
+/// Interprets what lies between two parts of a translation. True: it can go on with the next; otherwise the loop goes on from EIP.
+/// Whatever may change translations, the page tables or the guest's mode comes with an event, an exception or another key.
+bool Monitor::call_out(const Exit& exit) {
+  const uint32_t key = code_.key();
+  count(Counter::CallOuts);
+  for (;;) {
+    const auto eip = static_cast<uint32_t>(guest(GuestReg::Eip));
+    if (gears_->steps(eip)) return false;
+    FetchFault fault;
+    Block* const block = cache_.find(eip, nullptr, fault);
+    if (block == nullptr) return false;  // the loop finds the same
+    BlockCache::detach(*block);
+    scratch(base()).reason = static_cast<uint64_t>(Leave::Poll);
+    run_(block->body, base());
+    const auto reason = static_cast<Leave>(scratch(base()).reason);
+    left();
+    from_ = nullptr;
+    indirect_ = false;
+    if (reason != Leave::Exit && reason != Leave::Mode) return false;
+    const auto now = static_cast<uint32_t>(guest(GuestReg::Eip));
+    if (host::attention() || code_.key() != key || (guest(GuestReg::SysFlags) & kTrapFlag) != 0) return false;
+    if (now == exit.resume_eip) return true;
+    if (now <= eip || now > exit.resume_eip) return false;
   }
 }
 
@@ -141,7 +177,8 @@ void Monitor::leave_by(Exit& exit) {
     case ExitKind::Chained:
     case ExitKind::Returned: exit_ = &exit; break;
     case ExitKind::Indirect: jumped_ = true; break;
-    case ExitKind::Interpreted: break;
+    case ExitKind::Interpreted:
+    case ExitKind::CalledOut: break;
     case ExitKind::Trapped: trapped(); break;
   }
 }

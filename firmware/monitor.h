@@ -56,6 +56,7 @@ class Monitor {
   void arm_rollback();
   void run_block();
   void run_translation(Translation& translation);
+  bool call_out(const Exit& exit);
   void leave_by(Exit& exit);
   void trapped();
   void hot(uint32_t eip);
@@ -89,6 +90,8 @@ class Monitor {
   bool jumped_ = false;      ///< an indirect exit of a translation leads there
   bool sampled_ = false;     ///< a sample met the translation at EIP
   uint64_t sampled_at_ = 0;  ///< sample_clock() of the last sample
+  uint32_t resumed_ = kNothing;  ///< the translation entered last, if that was behind a call-out and not where it begins
+  static constexpr uint32_t kNothing = ~0u;
   uint32_t rollback_after_ = 0;  ///< of the entry under way
   bool interpret_ = false;   ///< the block at EIP, whether translated or not
   Pending pending_ = Pending::Nothing;

@@ -13,7 +13,7 @@ namespace chrysalis::fw {
 /// NOTICE(Name, "name", "meaning, and which fields beyond kind and eip it has")
 #define CHRYSALIS_NOTICES(NOTICE)                                                                                  \
   NOTICE(Translating, "translating", "the translator begins: gear")                                                \
-  NOTICE(Formed, "formed", "gears 2 and 3: the region is there, before any pass: gear, code, formed")              \
+  NOTICE(Formed, "formed", "gears 2 and 3: a part's regions are there, before any pass: gear, code, formed") \
   NOTICE(Installed, "installed", "the translation can be entered: gear, code, bytes, instructions, key, checks, exits")    \
   NOTICE(Refused, "refused", "nothing came of it: no instruction that a translation can hold, or no room: gear")   \
   NOTICE(Dropped, "dropped", "the translation is not entered any more: gear, code, reason")                        \
@@ -58,8 +58,9 @@ struct FormedRegion {
   uint64_t tree;              ///< translator::Region[path_count]
   uint64_t options;           ///< translator::CompileOptions
   uint64_t addresses;         ///< uint32_t[address_count]: by guest instruction, its address
-  uint32_t path_count, address_count;
-  uint32_t region_size, options_size, inst_size;  ///< sizeof, for whoever relies on the layout
+  uint64_t call_outs;         ///< CallOut[call_out_count]
+  uint32_t path_count, address_count, call_out_count;
+  uint32_t region_size, options_size, inst_size, call_out_size;  ///< sizeof, for whoever relies on the layout
 };
 
 struct Notice {

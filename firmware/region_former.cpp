@@ -16,8 +16,8 @@ constexpr size_t kMostCalls = 4;
 constexpr uint32_t kNowhere = ~0u;
 /// What enters a region, as a weight; and the least that a path of a tree is worth to follow.
 constexpr uint32_t kEntered = 1u << 16, kLeastWeight = kEntered / 16;
-/// A superblock of gear 3 that so many entries come as far as follows the likelier side of a branch that is not decided.
-constexpr uint32_t kLeastGuess = kEntered / 4;
+/// A superblock that so many entries come as far as follows the likelier side of a branch that is not decided.
+constexpr uint32_t kLeastGuess = kEntered / 2;
 /// So many times what a path may hold a tree may.
 constexpr uint32_t kLongestPaths = 2;
 /// A profile of fewer executions says nothing.
@@ -32,12 +32,34 @@ const ir::Inst* last_exit(const ir::Code& code) {
   return nullptr;
 }
 
+/// Whether the monitor can interpret the instruction between two parts: control goes on behind it, at `next`.
+bool can_be_called_out(const ir::Code& lifted, uint32_t next) {
+  for (const ir::Inst& inst : lifted.insts) {
+    const bool falls = (inst.op == ir::Op::Exit || inst.op == ir::Op::ExitIf) && static_cast<uint32_t>(inst.imm) == next &&
+                       static_cast<ir::ExitKind>(inst.aux) == ir::ExitKind::Jump;
+    if (ir::is_exit(inst) && inst.op != ir::Op::TrapIf && !falls) return false;
+  }
+  return is_for_interpreter(lifted);
+}
+
 }  // namespace
+
+CallOut find_call_out(GuestCode& code, uint32_t eip, uint32_t longest, Source& source) {
+  CallOut out{eip, eip, 0, 0};
+  Fetched fetched;
+  FetchFault fault;
+  while (out.instructions + 1 < longest && code.fetch(out.end, fetched, fault) && !fetched.unsupported && !fetched.checked &&
+         can_be_called_out(code.lifted(), out.end + fetched.length) && source.add(out.end, fetched)) {
+    out.end += fetched.length;
+    ++out.instructions;
+  }
+  return out;
+}
 
 RegionFormer::RegionFormer(GuestCode& code, BlockCache& blocks, TranslationCache& translations, const Adaptation& adaptation,
                            const GearOptions& options, unsigned store_buffer_entries, translator::StageClock& clock)
     : code_(code), blocks_(blocks), translations_(translations), adaptation_(adaptation), options_(options), clock_(clock),
-      builder_(paths_[0], kMailboxAddress + offsetof(Mailbox, context), {store_buffer_entries, (options.switches & kSwitchNoShadow) != 0, false}) {}
+      builder_(regions_[0], kMailboxAddress + offsetof(Mailbox, context), {store_buffer_entries, (options.switches & kSwitchNoShadow) != 0, false}) {}
 
 /// The profile goes on with what begins at `eip`, if it was counted.
 void RegionFormer::enter(uint32_t eip) {
@@ -65,7 +87,7 @@ RegionFormer::Likely RegionFormer::decide(const Branch& branch) const {
 }
 
 /// Whether the path goes on along the likelier side of a branch that is not decided, to which control comes `weight` times in kEntered entries.
-bool RegionFormer::guesses(uint32_t weight) const { return gear_ >= 3 && weight >= (grows_trees() ? kLeastWeight : kLeastGuess); }
+bool RegionFormer::guesses(uint32_t weight) const { return weight >= (grows_trees() ? kLeastWeight : kLeastGuess); }
 
 /// What is known of the branch at `eip` to `target`. Counts it as passed.
 RegionFormer::Branch RegionFormer::branch(uint32_t eip, uint32_t target) {
@@ -131,19 +153,78 @@ unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
   source_.clear();
   checks_ = code_.checked(entry);
   visited_.clear();
+  calls_.clear();
+  waiting_.clear();
+  place_ = {};
+  part_count_ = first_region_ = path_count_ = 0;
+  held_ = before_ = 0;
+  form_part(entry, kEntered);
+  while (follow_call_out()) {}
+  return held_;
+}
+
+/// Forms the part that begins at `eip`, if there is anything that it can hold.
+void RegionFormer::form_part(uint32_t eip, uint32_t weight) {
+  start_ = eip;
+  first_region_ += path_count_;
+  path_count_ = 1;
   addresses_.clear();
   in_order_.clear();
-  calls_.clear();
   sides_.clear();
-  path_count_ = 1;
-  builder_.begin(entry);
-  grow(entry, kEntered);
-  if (builder_.size() == 0) return 0;
-  while (path_count_ < kMostPaths && builder_.size() < largest_ && follow_side()) {}
-  if (paths_[0].precise) in_order_.assign(addresses_.size(), 1);
+  builder_.begin(path(0), eip);
+  grow(eip, weight);
+  if (builder_.size() == 0) {
+    path_count_ = 0;
+    return;
+  }
+  // What waits behind call-outs wants to be held, too.
+  const auto room = [this] { return (largest_ - held_) / (waiting_.empty() ? 1 : 2); };
+  while (path_count_ < kMostPaths && first_region_ + path_count_ < kMostRegions && builder_.size() < room() && follow_side()) {}
+  if (path(0).precise) in_order_.assign(addresses_.size(), 1);
   if (!in_order_.empty()) in_order_.resize(addresses_.size(), 0);
-  for (translator::Region& path : tree()) path.in_order = in_order_;
-  return builder_.size();
+  if (part_count_ == parts_.size()) parts_.emplace_back();
+  Part& part = parts_[part_count_++];
+  part.tree = {&path(0), path_count_};
+  part.call_outs.clear();
+  for (translator::Region& path : part.tree) path.in_order = in_order_;
+  std::swap(part.addresses, addresses_);
+  held_ += builder_.size();
+}
+
+/// The path under way ends before the instruction at `eip`, to which control comes `weight` times.
+void RegionFormer::note_call_out(const ir::Code& lifted, uint32_t eip, uint32_t next, uint32_t weight) {
+  if (!can_be_called_out(lifted, next) || (grows_trees() && weight < kLeastWeight)) return;
+  waiting_.push_back({part_count_, eip, weight, before_ + builder_.completed(), place_, visited_, calls_});
+}
+
+/// Goes on behind the call-out that control comes to most often; of equals the first. False: there is none, or no room.
+bool RegionFormer::follow_call_out() {
+  const auto best = std::max_element(waiting_.begin(), waiting_.end(), [](const Waiting& a, const Waiting& b) { return a.weight < b.weight; });
+  if (best == waiting_.end() || first_region_ + path_count_ == kMostRegions) return false;
+  const Waiting waiting = std::move(*best);
+  waiting_.erase(best);
+  std::vector<CallOut>& known = parts_[waiting.part].call_outs;
+  const auto same = [&](const CallOut& other) { return other.eip == waiting.eip; };
+  if (std::any_of(known.begin(), known.end(), same)) return true;
+  const uint32_t left = std::min(largest_ - std::min(held_, largest_), longest_ - std::min(waiting.completed, longest_));
+  clock_.begin(translator::Stage::Lift);
+  CallOut out = find_call_out(code_, waiting.eip, left, source_);
+  clock_.begin(translator::Stage::Region);
+  if (out.instructions == 0) return true;
+  // A loop comes back to a part that is there already.
+  while (out.part < part_count_ && parts_[out.part].tree.front().eip != out.end) ++out.part;
+  if (out.part == part_count_) {
+    visited_ = waiting.visited;
+    calls_ = waiting.calls;
+    place_ = waiting.place;
+    place_.position += out.instructions;
+    before_ = waiting.completed + out.instructions;
+    form_part(out.end, waiting.weight);
+    if (out.part == part_count_) return true;  // there is nothing to come back to
+  }
+  held_ += out.instructions;
+  parts_[waiting.part].call_outs.push_back(out);
+  return true;
 }
 
 /// The side exit that has just been appended may be followed later.
@@ -162,9 +243,10 @@ bool RegionFormer::follow_side() {
   visited_ = side.visited;
   calls_ = side.calls;
   const unsigned before = builder_.size();
-  translator::Region& parent = paths_[side.path];
-  builder_.begin_path(paths_[path_count_], static_cast<uint16_t>(path_count_), parent, side.fork);
+  translator::Region& parent = path(side.path);
+  builder_.begin_path(path(path_count_), static_cast<uint16_t>(path_count_), parent, side.fork);
   ++path_count_;
+  place_ = {};
   grow(side.target, side.weight);
   if (builder_.size() == before) {  // there is nothing that a region can hold
     --path_count_;
@@ -233,7 +315,7 @@ bool RegionFormer::convert(uint32_t at, uint32_t next, uint32_t target) {
   follow_arm(taken_, target);
   if (!meet()) return false;
   const unsigned more = 1 + fallen_.count + taken_.count;
-  if (builder_.completed() + more > longest_ || builder_.size() + more > largest_) return false;
+  if (before_ + builder_.completed() + more > longest_ || held_ + builder_.size() + more > largest_) return false;
   for (const Arm* arm : {&fallen_, &taken_}) {
     for (unsigned i = 0; i < arm->count; ++i) {
       if (!source_.add(arm->steps[i].eip, arm->steps[i].fetched)) return false;
@@ -260,19 +342,20 @@ bool RegionFormer::convert(uint32_t at, uint32_t next, uint32_t target) {
 /// Follows control from `at` on, to which it comes `weight` times in kEntered entries, and ends the path.
 void RegionFormer::grow(uint32_t at, uint32_t weight) {
   using Way = translator::GuestRegionBuilder::Way;
-  enter(at);
+  // Behind a call-out the profile goes on, if it is of gear 1.
+  if (place_.counted == nullptr) enter(at);
   const bool main = path_count_ == 1;
   const unsigned before = builder_.size();
   unsigned once = 0;  // instructions of one iteration, if the main path loops
   FetchFault fault;
-  while (builder_.completed() < longest_ && builder_.size() < largest_) {
-    if (at == entry_ && builder_.size() != 0) {
+  while (before_ + builder_.completed() < longest_ && held_ + builder_.size() < largest_) {
+    if (at == start_ && builder_.size() != 0) {
       if (once == 0) once = builder_.completed();
       if (!main || builder_.completed() + once > options_.unroll_instructions) break;
       visited_.clear();
       enter(at);
-    } else if (calls_.empty() && visited(at)) {
-      break;  // an inner loop; what is called may come twice
+    } else if ((at == entry_ && start_ != entry_) || (calls_.empty() && visited(at))) {
+      break;  // the translation itself, or an inner loop; what is called may come twice
     }
     const bool ran_out = place_.counted != nullptr ? place_.position == place_.counted->instructions
                                                    : place_.block != nullptr && at == place_.block->eip + place_.block->length;
@@ -282,12 +365,15 @@ void RegionFormer::grow(uint32_t at, uint32_t weight) {
     clock_.begin(translator::Stage::Region);
     if (!known) break;
     if (fetched_.checked && !checks_) {
-      if (builder_.size() != 0) break;
+      if (held_ + builder_.size() != 0) break;
       checks_ = true;  // the first instruction reaches into such code
       continue;
     }
     const ir::Code& lifted = code_.lifted();
-    if (!translator::GuestRegionBuilder::accepts(lifted, builder_.size() == 0)) break;
+    if (!translator::GuestRegionBuilder::accepts(lifted, builder_.size() == 0)) {
+      if (builder_.size() != 0) note_call_out(lifted, at, at + fetched_.length, weight);
+      break;
+    }
     const Care care = adaptation_.care(at);
     if (care == Care::Isolated || !source_.add(at, fetched_)) break;
     note(at);

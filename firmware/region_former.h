@@ -11,25 +11,33 @@
 
 namespace chrysalis::fw {
 
+/// The instructions from `eip` on that are to be called out for, fewer than `longest` so that something can follow; added to `source`.
+CallOut find_call_out(GuestCode& code, uint32_t eip, uint32_t longest, Source& source);
+
 class RegionFormer {
  public:
+  /// What lies between call-outs. Exits to where one begins are where it calls out.
+  struct Part {
+    std::span<translator::Region> tree;  ///< its paths: one, unless it is a tree
+    std::vector<uint32_t> addresses;     ///< by guest instruction of the region (Inst::guest): its address
+    std::vector<CallOut> call_outs;      ///< that another part follows
+  };
+
   RegionFormer(GuestCode& code, BlockCache& blocks, TranslationCache& translations, const Adaptation& adaptation,
                const GearOptions& options, unsigned store_buffer_entries, translator::StageClock& clock);
 
   /// Forms the region at `eip`, a superblock: along each branch's likely side, through jumps, until control would come back into it, the
   /// profile ends or is undecided, an instruction is met that a region cannot hold, or it is long enough. A loop to its entry is
-  /// unrolled. A branch that goes both ways is if-converted where both soon meet. Gear 3 also goes into calls, back from them, and where indirect jumps mostly go; and if regions are to be trees, it takes
-  /// the likelier side of undecided branches too, and then follows the sides left, those first that are executed most often.
-  /// Out: tree(), checks() and source(). Returns how many instructions it holds; 0: none can be formed.
+  /// unrolled. A branch that goes both ways is if-converted where both soon meet, or its likelier side is followed once. Gear 3 also goes into calls, back from them, and where indirect jumps mostly go; and if regions are to be trees, it takes
+  /// the likelier side of undecided branches more often, and then follows the sides left, those first that are executed most often.
+  /// Behind instructions that can be called out for, it goes on with another part.
+  /// Out: parts(), checks() and source(). Returns how many instructions they hold; 0: none can be formed.
   unsigned form(uint32_t eip, unsigned gear);
 
-  /// The paths of the region: one, unless it is a tree.
-  std::span<translator::Region> tree() { return {paths_, path_count_}; }
+  std::span<Part> parts() { return {parts_.data(), part_count_}; }
   const Source& source() const { return source_; }
-  /// Whether the region compares its source with what it was: it is not protected.
+  /// Whether the regions compare their source with what it was: it is not protected.
   bool checks() const { return checks_; }
-  /// By guest instruction of the region: its address.
-  std::span<const uint32_t> addresses() const { return addresses_; }
 
  private:
   /// Where the path is in the profile: in a translation of gear 1 or else in a predecoded block, whose branches are counted.
@@ -51,6 +59,15 @@ class RegionFormer {
     translator::GuestRegionBuilder::Fork fork;
     uint32_t target;
     uint32_t weight;                 ///< how often it is taken, in kEntered-ths of the entries
+    std::vector<uint32_t> visited, calls;
+  };
+  /// A path's end at `eip`, which may be called out for.
+  struct Waiting {
+    size_t part;
+    uint32_t eip;
+    uint32_t weight;                 ///< as of a side
+    uint32_t completed;              ///< instructions from the entry to there
+    Place place;
     std::vector<uint32_t> visited, calls;
   };
 
@@ -79,6 +96,10 @@ class RegionFormer {
   bool convert(uint32_t at, uint32_t next, uint32_t target);
   void note_side(uint32_t target, uint32_t weight);
   bool follow_side();
+  void note_call_out(const ir::Code& lifted, uint32_t eip, uint32_t next, uint32_t weight);
+  bool follow_call_out();
+  void form_part(uint32_t eip, uint32_t weight);
+  translator::Region& path(size_t index) { return regions_[first_region_ + index]; }
   bool follows_calls() const { return gear_ >= 3 && (options_.switches & kSwitchFollowCalls) != 0; }
   bool grows_trees() const;
   uint32_t expected(uint32_t eip, ir::ExitKind kind);
@@ -91,20 +112,27 @@ class RegionFormer {
   const Adaptation& adaptation_;
   const GearOptions& options_;
   translator::StageClock& clock_;
-  static constexpr size_t kMostPaths = 32;
-  translator::Region paths_[kMostPaths];
-  size_t path_count_ = 0;
+  static constexpr size_t kMostPaths = 32, kMostRegions = 64;
+  translator::Region regions_[kMostRegions];  ///< of all parts
+  std::vector<Part> parts_;                   ///< the first part_count_ of them; the others keep their memory
+  size_t part_count_ = 0;
   translator::GuestRegionBuilder builder_;
   Source source_;
   bool checks_ = false;
   unsigned gear_ = 0;
   uint32_t entry_ = 0;
   uint32_t longest_ = 0, largest_ = 0;  ///< instructions of a path from the entry on, and of all paths
+  uint32_t held_ = 0;                   ///< instructions of the parts that are complete, and of those called out for
   Place place_ = {};
+  // Of the part under way.
+  size_t first_region_ = 0, path_count_ = 0;
+  uint32_t start_ = 0;
+  uint32_t before_ = 0;                 ///< instructions from the entry to there
   std::vector<uint32_t> visited_;  ///< addresses of the path's instructions since it was last at the entry, sorted
   std::vector<uint32_t> addresses_;
   std::vector<uint8_t> in_order_;  ///< Region::in_order of all paths
   std::vector<Side> sides_;        ///< not followed yet
+  std::vector<Waiting> waiting_;   ///< the same, of all parts
   std::vector<uint32_t> calls_;  ///< return addresses of the calls that the path is in
   Fetched fetched_;
   Arm fallen_, taken_;

@@ -193,7 +193,7 @@ Translation* TranslationCache::install(const NewTranslation& made, const Source&
     const NewExit& from = made.exits[i];
     exits_[area.first_exit + t.first_exit + i] = Exit{from.target, host_address(from.molecule), host_address(from.word), host_address(from.link),
                                                       from.op, from.kind, from.literal, from.bridged, false, from.completed,
-                                                      &t, nullptr, nullptr, nullptr};
+                                                      from.resume_eip, host_address(from.resume), &t, nullptr, nullptr, nullptr};
     *host::concealed<uint32_t>(counter_address(made.place.first_exit + i)) = 0;
   }
   for (uint32_t i = 0; i < source.count; ++i) t.span[i] = source.span[i];
@@ -222,6 +222,7 @@ const Translation* TranslationCache::counted(uint32_t eip) {
 }
 
 uint32_t TranslationCache::times_left(const Translation& t, uint32_t index) const {
+  if (exit_of(t, index).kind == ExitKind::CalledOut) return 0;  // it comes back
   return *host::concealed<const uint32_t>(counter_address(kFirstExit + area_of(t).first_exit + t.first_exit + index));
 }
 

@@ -32,6 +32,7 @@ enum class ExitKind : uint8_t {
   Chained,     ///< to a guest address: can be led to its translation
   Returned,    ///< the same, by a return from what was called here
   Interpreted, ///< to an instruction that is left to the interpreter
+  CalledOut,   ///< the same, and it goes on behind that: Exit::resume
   Indirect,    ///< to a guest address that is not found as a jump target
   Trapped,     ///< rolled back to the entry: an instruction raises an exception
 };
@@ -48,10 +49,20 @@ struct Exit {
   bool bridged;             ///< the link stub begins with a branch that reaches everywhere, for branches that do not
   bool crossing;            ///< chained to another linear page: holds only as long as the page tables stay
   uint16_t completed;       ///< guest instructions
+  uint32_t resume_eip;      ///< CalledOut: what follows the instructions called out for,
+  uint32_t resume;          ///< and the host address at which the translation goes on with it
   Translation* owner;
   Translation* leads_to;    ///< null: to the link stub
   Exit* next;               ///< of those that lead to the same translation
   Exit* previous;
+};
+
+/// Instructions in the middle of a translation that the monitor interprets, since their helpers change what no rollback restores:
+/// the translation commits before them and goes on behind them.
+struct CallOut {
+  uint32_t eip = 0, end = 0;  ///< the first, and what follows the last
+  uint32_t instructions = 0;
+  uint32_t part = 0;          ///< that begins behind them
 };
 
 /// A memory access, for who asks which instruction an event was about.
@@ -134,6 +145,7 @@ class TranslationCache final : public CodeOwner {
     ExitKind kind;
     bool literal, bridged;
     uint16_t completed;
+    uint32_t resume_eip = 0, resume = 0;  ///< of CalledOut
   };
   struct NewTranslation {
     unsigned gear;

@@ -33,8 +33,8 @@ bool repeats(const ir::Inst& inst) {
 
 }  // namespace
 
-void GuestRegionBuilder::begin(uint32_t eip) {
-  open(root_, eip);
+void GuestRegionBuilder::begin(Region& region, uint32_t eip) {
+  open(region, eip);
   count_ = completed_ = committed_ = stores_ = 0;
   if (commits_.record_rmaps) region_->rmaps.assign(current_, current_ + kRegisters);
 }

@@ -35,7 +35,8 @@ class GuestRegionBuilder {
     Ends,      ///< wherever it likes: the region ends
   };
 
-  void begin(uint32_t eip);
+  void begin(uint32_t eip) { begin(root_, eip); }
+  void begin(Region& region, uint32_t eip);
 
   /// Where a path of a tree could begin: the state behind a side exit.
   struct Fork {

@@ -26,6 +26,7 @@ class Builder {
   Builder(const ElfFile& elf, const isa::MachineDescription& machine, const BuildOptions& options)
       : elf_(elf), machine_(machine), options_(options), program_(analyze(elf)) {
     if (!options.profile.empty()) std::tie(guidance_.counts, guidance_.known) = Profile::read(options.profile).counts(program_);
+    guidance_.rare_below = options.superblocks.rare_below;
   }
 
   Image run(std::vector<RegionPlace>* places) {

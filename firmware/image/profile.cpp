@@ -21,23 +21,26 @@ struct FunctionShape {
   std::vector<uint32_t> blocks;
 };
 
-/// By function: its blocks in order of address, and a fingerprint of its instructions without immediates, which change whenever
-/// something else moves.
+/// By function: its blocks in order of address, and a fingerprint of how control goes between them. What the blocks do may change.
 std::vector<FunctionShape> shapes(const Program& program) {
   std::vector<FunctionShape> out(program.functions.size());
-  std::vector<Hash> hashes(program.functions.size());
+  std::vector<uint32_t> ordinals;
   for (uint32_t b = 0; b < program.blocks.size(); ++b) {
-    const Block& block = program.blocks[b];
-    out[block.function].blocks.push_back(b);
-    Hash& hash = hashes[block.function];
-    hash.add(block.count);
-    for (uint32_t i = block.first; i < block.first + block.count; ++i) {
-      const RvInst& rv = program.insts[i].rv;
-      hash.add(static_cast<uint64_t>(rv.format) | static_cast<uint64_t>(rv.op) << 8 | uint64_t{rv.width} << 24);
-      hash.add(uint64_t{rv.rd} | uint64_t{rv.rs1} << 8 | uint64_t{rv.rs2} << 16 | uint64_t{rv.funct3} << 24 | uint64_t{rv.funct7} << 32);
-    }
+    std::vector<uint32_t>& blocks = out[program.blocks[b].function].blocks;
+    ordinals.push_back(static_cast<uint32_t>(blocks.size()));
+    blocks.push_back(b);
   }
-  for (size_t f = 0; f < out.size(); ++f) out[f].fingerprint = hashes[f].value;
+  for (FunctionShape& shape : out) {
+    Hash hash;
+    for (const uint32_t b : shape.blocks) {
+      const Block& block = program.blocks[b];
+      const auto add = [&](uint32_t to) { hash.add(to != kNoBlock && program.blocks[to].function == block.function ? ordinals[to] : kNoBlock); };
+      hash.add(static_cast<uint64_t>(program.last(block).flow));
+      add(block.next);
+      add(block.taken);
+    }
+    shape.fingerprint = hash.value;
+  }
   return out;
 }
 

@@ -383,14 +383,15 @@ Superblock grow(const Program& program, const Guidance& guidance, uint32_t head,
   for (uint32_t at = head; at != kNoBlock;) {
     const Block& block = program.blocks[at];
     bool again = std::find(out.blocks.begin() + round, out.blocks.end(), at) != out.blocks.end();
-    if (again && at == head && guidance.knows(at) && 2 * insts <= options.max_unrolled) {
+    const bool worth_copying = !guidance.knows(at) || guidance.counts[at].executed >= options.least_executed;
+    if (again && at == head && guidance.knows(at) && worth_copying && 2 * insts <= options.max_unrolled) {
       // A loop's rounds follow each other: a taken branch costs as much as several molecules.
       again = false;
       round = static_cast<std::ptrdiff_t>(out.blocks.size());
     }
     const bool shared = at != head && block.predecessors > 1;
     const bool too_long = !out.blocks.empty() && (insts + block.count > options.max_insts || out.blocks.size() >= options.max_blocks);
-    const bool copied = shared && (rare || block.count > options.max_duplicated);
+    const bool copied = shared && (rare || !worth_copying || block.count > options.max_duplicated);
     if (again || too_long || copied || guidance.rare(at) != rare || share < options.least_share) break;
     out.blocks.push_back(at);
     insts += block.count;
@@ -398,7 +399,7 @@ Superblock grow(const Program& program, const Guidance& guidance, uint32_t head,
     switch (last.flow) {
       case Flow::Next: at = block.next; break;
       case Flow::Branch:
-        if (guidance.knows(at) && !rare) {
+        if (guidance.knows(at) && guidance.counts[at].executed != 0) {
           const BlockCount& count = guidance.counts[at];
           const bool taken = block.taken != kNoBlock && 2 * count.taken > count.executed;
           share *= static_cast<double>(taken ? count.taken : count.executed - count.taken) / static_cast<double>(count.executed);

@@ -10,6 +10,8 @@ struct SuperblockOptions {
   unsigned max_insts = 96;        ///< RISC-V instructions in one region
   unsigned max_duplicated = 12;   ///< instructions of a block that is copied into a second region
   unsigned max_blocks = 16;
+  uint64_t least_executed = 20'000;  ///< in training, of a block that is worth being copied or unrolled
+  uint64_t rare_below = 64;       ///< executions in training of what stands apart
   unsigned max_unrolled = 40;     ///< instructions of a loop that is unrolled
   double least_share = 0.2;       ///< of the times that a region is entered, that its last block is worth being in it
 };
@@ -27,8 +29,9 @@ struct Superblock {
 struct Guidance {
   std::vector<BlockCount> counts;
   std::vector<bool> known;
+  uint64_t rare_below = 1;  ///< as in SuperblockOptions
   bool knows(uint32_t block) const { return block < known.size() && known[block]; }
-  bool rare(uint32_t block) const { return knows(block) && counts[block].executed == 0; }
+  bool rare(uint32_t block) const { return knows(block) && counts[block].executed < rare_below; }
 };
 
 /// Grows a superblock from `head`: the way control mostly goes, which without a profile is along fallthroughs and jumps, through

@@ -62,7 +62,7 @@ void add_operations(const ir::Code& code, const translator::Region* region, unsi
   const std::span<const bool> is_flags = results.span();
   size_t point = 0;
   for (const ir::Inst& inst : code.insts) {
-    OperationView view{ir::text(inst, is_flags), inst.guest, path, {}};
+    OperationView view{ir::text(inst, is_flags), inst.guest, {0, path}, {}};
     if (region != nullptr && translator::is_point(inst)) {
       view.map = map_text(*region, point, is_flags);
       if (const uint16_t next = region->maps[point].path; next != 0) view.map += fmt::format("{}path {}", view.map.empty() ? "" : " ", next);
@@ -134,8 +134,8 @@ class Explainer {
     }
     for (const SourceInstruction& instruction : record_.source)
       out_.source.push_back({instruction.eip, fmt::format("{:02x}", fmt::join(instruction.bytes, " ")), x86_text(instruction)});
-    if (record_.formed) region();
-    else block();
+    if (record_.parts.empty()) block();
+    else regions();
     return std::move(out_);
   }
 
@@ -147,39 +147,82 @@ class Explainer {
 
   // -- gears 2 and 3 --------------------------------------------------------------------------------------------
 
-  void region() {
-    std::vector<translator::Region> tree = record_.formed->tree;
-    out_.before = operations(tree);
-    std::vector<translator::Region> optimised = tree;
-    translator::optimize_tree(optimised, machine_, record_.formed->options);
-    out_.after = operations(optimised);
-
-    CompiledRegion compiled;
-    out_.stats = translator::compile(tree, machine_, record_.formed->options, compiled);
+  void regions() {
+    std::vector<CompiledRegion> compiled(record_.parts.size());
     translator::CodeLayout layout;
-    layout.add(0, compiled);
+    for (size_t p = 0; p < compiled.size(); ++p) {
+      std::vector<translator::Region> tree = record_.parts[p].tree;
+      const translator::CompileStats stats = translator::compile(tree, machine_, record_.parts[p].options, compiled[p]);
+      out_.stats.spilled += stats.spilled;
+      out_.stats.moves += stats.moves;
+      out_.stats.stub_moves += stats.stub_moves;
+      out_.stats.passing_loads += stats.passing_loads;
+      layout.add(static_cast<int64_t>(p), compiled[p]);
+    }
     layout.place(record_.code, fw::resolve_target);
     expect(layout.encode());
-    const auto word_of = [&](uint32_t m) { return static_cast<uint32_t>((layout.molecule_address(0, m) - record_.code) / 4); };
+    size_t exits = 0;
+    for (unsigned p = 0; p < compiled.size(); ++p) {
+      region(p, compiled[p], layout, {record_.exits.data() + exits, compiled[p].exits.size()});
+      exits += compiled[p].exits.size();
+    }
+  }
 
+  void region(unsigned p, const CompiledRegion& compiled, const translator::CodeLayout& layout, std::span<const fw::Exit> installed) {
+    const TranslationRecord::Part& part = record_.parts[p];
+    std::vector<translator::Region> optimised = part.tree;
+    translator::optimize_tree(optimised, machine_, part.options);
+    append(operations(part.tree), p, out_.before);
+    append(operations(optimised), p, out_.after);
+
+    rows_.clear();
+    molecules_.clear();
+    exits_.clear();
     std::vector<uint32_t> links;   // molecules where link stubs begin
     for (const CompiledRegion::Exit& exit : compiled.exits) links.push_back(exit.link);
     const uint32_t first_link = links.empty() ? static_cast<uint32_t>(compiled.molecules.size()) : links.front();
     for (uint32_t m = 0; m < compiled.molecules.size(); ++m) {
-      const uint32_t word = word_of(m);
-      const isa::Molecule molecule = molecule_at(record_, word);
-      const MoleculePart part = m < compiled.main_molecules ? MoleculePart::Main : m < first_link ? MoleculePart::Compensation : MoleculePart::Link;
-      add_row(word, molecule, part, compiled.molecules[m].cycle, compiled.guest.data() + compiled.molecules[m].first);
+      const auto word = static_cast<uint32_t>((layout.molecule_address(p, m) - record_.code) / 4);
+      const MoleculePart kind = m < compiled.main_molecules ? MoleculePart::Main : m < first_link ? MoleculePart::Compensation : MoleculePart::Link;
+      add_row(word, molecule_at(record_, word), kind, compiled.molecules[m].cycle, compiled.guest.data() + compiled.molecules[m].first);
     }
     for (unsigned path = 0; path < compiled.paths.size(); ++path) {
-      for (uint32_t m = compiled.paths[path]; m < compiled.path_end(path); ++m) out_.molecules[m].path = path;
+      for (uint32_t m = compiled.paths[path]; m < compiled.path_end(path); ++m) rows_[m].where.path = path;
     }
-    checkpoints(compiled, first_link);
-    region_exits(compiled, first_link);
+    checkpoints(part, compiled, first_link);
+    region_exits(compiled, first_link, installed);
+    append_rows(p);
+  }
+
+  void append(std::vector<OperationView> operations, unsigned part, std::vector<OperationView>& out) const {
+    for (OperationView& view : operations) {
+      view.where.part = part;
+      view.guest += static_cast<int>(record_.parts[part].first);
+      out.push_back(std::move(view));
+    }
+  }
+
+  /// Rows and exits of a part have been numbered from 0, and its instructions too.
+  void append_rows(unsigned part) {
+    const auto row = static_cast<unsigned>(out_.molecules.size()), guest = static_cast<unsigned>(record_.parts[part].first);
+    for (MoleculeView& view : rows_) {
+      view.where.part = part;
+      if (view.complete != 0) view.complete += guest;
+      if (view.back_to >= 0) view.back_to += static_cast<int>(row);
+      for (AtomView& atom : view.atoms)
+        if (atom.guest >= 0) atom.guest += static_cast<int>(guest);
+      out_.molecules.push_back(std::move(view));
+    }
+    for (ExitView& view : exits_) {
+      if (view.guest >= 0) view.guest += static_cast<int>(guest);
+      for (unsigned* const number : {&view.row, &view.first, &view.last}) *number += row;
+      if (view.link >= 0) view.link += static_cast<int>(row);
+      out_.exits.push_back(std::move(view));
+    }
   }
 
   void add_row(uint32_t word, const isa::Molecule& molecule, MoleculePart part, unsigned cycle, const uint16_t* guests) {
-    MoleculeView row{record_.code + 4 * word, part, 0, cycle, {}, 0, -1, record_.counts[word], {}};
+    MoleculeView row{record_.code + 4 * word, part, {}, cycle, {}, 0, -1, record_.counts[word], {}};
     uint8_t slots[isa::kMaxWords] = {};
     isa::match_slots(machine_, molecule, slots);
     for (unsigned i = 0; i < molecule.count; ++i)
@@ -187,23 +230,23 @@ class Explainer {
     for (const auto& [where, times] : record_.events)
       if (where.first == word) row.events.emplace_back(where.second, times);
     molecules_.push_back(molecule);
-    out_.molecules.push_back(std::move(row));
+    rows_.push_back(std::move(row));
   }
 
   /// The checkpoint of each row of the main path, and where a rollback leads from there.
-  void checkpoints(const CompiledRegion& compiled, uint32_t first_link) {
+  void checkpoints(const TranslationRecord::Part& part, const CompiledRegion& compiled, uint32_t first_link) {
     struct Origin {
       unsigned complete = 0;
       int commit = -1;
     };
     std::vector<Origin> origins(compiled.paths.size());
     for (unsigned path = 0; path < compiled.paths.size(); ++path) {
-      const std::vector<ir::Inst>& before = record_.formed->tree[path].code.insts;
+      const std::vector<ir::Inst>& before = part.tree[path].code.insts;
       const int first = before.front().guest;
       const std::vector<int> complete = translator::checkpoints_of(compiled, path, first);
       Origin state = origins[path];
       for (uint32_t m = compiled.paths[path]; m < compiled.path_end(path); ++m) {
-        MoleculeView& row = out_.molecules[m];
+        MoleculeView& row = rows_[m];
         if (const int last = complete[m - compiled.paths[path]]; last >= first) state.complete = static_cast<unsigned>(last + 1);
         row.complete = state.complete;
         row.back_to = state.commit;
@@ -239,7 +282,8 @@ class Explainer {
     return 0;
   }
 
-  void region_exits(const CompiledRegion& compiled, uint32_t first_link) {
+  /// `installed`: the firmware's exits, in the order of those compiled.
+  void region_exits(const CompiledRegion& compiled, uint32_t first_link, std::span<const fw::Exit> installed) {
     const auto exit_of = [&](uint32_t molecule) -> const CompiledRegion::Exit* {
       for (const CompiledRegion::Exit& exit : compiled.exits)
         if (exit.molecule == molecule && !exit.returns) return &exit;
@@ -251,8 +295,8 @@ class Explainer {
         if (!row.has(isa::kBranch)) continue;
         ExitView exit;
         exit.row = m;
-        exit.guest = out_.molecules[m].atoms[i].guest;
-        exit.times = out_.molecules[m].count.left;
+        exit.guest = rows_[m].atoms[i].guest;
+        exit.times = rows_[m].count.left;
         const CompiledRegion::Fixup* fixup = fixup_of(compiled, m);
         const unsigned next = next_path(compiled, m, first_link);
         uint32_t leaving = m;  // molecule whose branch leaves the translation
@@ -264,19 +308,22 @@ class Explainer {
           ++exit.last;
           fixup = fixup_of(compiled, leaving);
         }
+        bool calls_out = false;
         if (const CompiledRegion::Exit* chained = exit_of(leaving)) {
+          calls_out = installed[static_cast<size_t>(chained - compiled.exits.data())].kind == fw::ExitKind::CalledOut;
           exit.target = chained->target;
           exit.has_target = true;
           exit.link = static_cast<int>(chained->link);
         }
         const bool side = row.has(isa::kConditional);
         exit.kind = next != 0 ? fmt::format("to path {}", next)
+                    : calls_out                                                ? "call-out"
                     : fixup != nullptr && fixup->kind == Target::GuestTrap        ? "exception"
                     : fixup != nullptr && fixup->kind == Target::GuestIndirect ? (side ? "mispredicted" : "indirect")
                     : row.has(isa::kIndirect)                                  ? "indirect"
                     : side                                                     ? "side exit"
                                                                                : "end";
-        out_.exits.push_back(std::move(exit));
+        exits_.push_back(std::move(exit));
       }
     }
   }
@@ -301,7 +348,7 @@ class Explainer {
     }
     add_operations(lifted, nullptr, 0, out_.before);
     // Its comparisons with the source as it was are the firmware's (GuestCode::fetch), and cannot be lifted again here.
-    if (record_.checks) main_words_ = static_cast<uint32_t>(record_.words.size());
+    if (record_.checks) main_ = {{0, static_cast<uint32_t>(record_.words.size())}};
     else expect(translate_block());
 
     const auto is_start = [&](uint64_t address, auto member) {
@@ -314,18 +361,23 @@ class Explainer {
       if (is_start(record_.code + 4 * word, &fw::Exit::link)) {
         link = true;
         clock.restart();
+      } else if (is_start(record_.code + 4 * word, &fw::Exit::resume)) {
+        link = false;
+        clock.restart();
       }
-      const MoleculePart part = word < main_words_ && !link ? MoleculePart::Main : link ? MoleculePart::Link : MoleculePart::Compensation;
+      const bool main = std::any_of(main_.begin(), main_.end(), [&](const auto& part) { return word >= part.first && word < part.second; });
+      const MoleculePart part = main && !link ? MoleculePart::Main : link ? MoleculePart::Link : MoleculePart::Compensation;
       add_row(word, molecule, part, clock.issue(molecule), nullptr);
       word += molecule.bytes / 4;
     }
+    out_.molecules = std::move(rows_);
     for (const fw::Exit& exit : record_.exits) {
       ExitView view;
       const auto row_of = [&](uint64_t address) {
         return static_cast<unsigned>(std::find_if(out_.molecules.begin(), out_.molecules.end(),
                                                   [&](const MoleculeView& row) { return row.address == address; }) - out_.molecules.begin());
       };
-      static constexpr const char* kKind[] = {"exit", "return point", "to the interpreter", "indirect", "exception"};
+      static constexpr const char* kKind[] = {"exit", "return point", "to the interpreter", "call-out", "indirect", "exception"};
       view.kind = kKind[static_cast<unsigned>(exit.kind)];
       view.row = row_of(exit.molecule);
       view.target = exit.target;
@@ -340,35 +392,52 @@ class Explainer {
   /// The same instructions to gear 1 again. What ended the block is not recorded: if it was an instruction that gear 1
   /// refuses, offering that gives the firmware's code.
   std::vector<uint32_t> translate_block() {
+    std::vector<uint32_t> words;
     for (const bool offer_next : {false, true}) {
-      translator::QuickTranslator quick(machine_, fw::quick_options(log_.mailbox()));
-      quick.begin(record_.eip);
-      for (const SourceInstruction& instruction : record_.source) {
-        lift_into(instruction, record_.key, quick.code());
-        quick.add(instruction.eip + static_cast<uint32_t>(instruction.bytes.size()));
+      words.clear();
+      main_.clear();
+      uint32_t first_exit = record_.first_exit;
+      size_t i = 0;
+      while (i < record_.source.size()) {
+        translator::QuickTranslator quick(machine_, fw::quick_options(log_.mailbox()));
+        quick.begin(record_.source[i].eip);
+        const fw::Exit* out = nullptr;
+        for (; i < record_.source.size() && (out = call_out_at(record_.source[i].eip)) == nullptr; ++i) {
+          lift_into(record_.source[i], record_.key, quick.code());
+          quick.add(end_of(record_.source[i]));
+        }
+        if (out != nullptr || offer_next) {
+          // Gear 1 refuses what is longer than any instruction's IR.
+          quick.code().insts.resize(quick.code().insts.size() + translator::QuickBlock::kMaxInstructionOperations + 1);
+          quick.add(end_of(record_.source[i - 1]) + 1);
+        }
+        const translator::QuickCode& made = quick.finish({record_.code + 4 * words.size(), fw::address(fw::CodeStub::Leave), first_exit, first_exit,
+                                                          translator::QuickLikely::Unknown});
+        main_.emplace_back(words.size(), words.size() + made.main_words);
+        first_exit += static_cast<uint32_t>(made.exits.size());
+        words.insert(words.end(), made.words.begin(), made.words.end());
+        while (out != nullptr && i < record_.source.size() && record_.source[i].eip != out->resume_eip) ++i;
       }
-      if (offer_next) {
-        const SourceInstruction& last = record_.source.back();
-        const uint32_t next = last.eip + static_cast<uint32_t>(last.bytes.size());
-        // Gear 1 refuses what is longer than any instruction's IR.
-        quick.code().insts.resize(quick.code().insts.size() + translator::QuickBlock::kMaxInstructionOperations + 1);
-        quick.add(next + 1);
-      }
-      const translator::QuickCode& made = quick.finish({record_.code, fw::address(fw::CodeStub::Leave), record_.first_exit,
-                                                        record_.first_exit, translator::QuickLikely::Unknown});
-      main_words_ = made.main_words;
-      std::vector<uint32_t> words(made.words.begin(), made.words.end());
-      if (offer_next || words == record_.words) return words;
+      if (words == record_.words) break;
     }
-    return {};
+    return words;
+  }
+  static uint32_t end_of(const SourceInstruction& instruction) { return instruction.eip + static_cast<uint32_t>(instruction.bytes.size()); }
+  const fw::Exit* call_out_at(uint32_t eip) const {
+    for (const fw::Exit& exit : record_.exits)
+      if (exit.kind == fw::ExitKind::CalledOut && exit.target == eip) return &exit;
+    return nullptr;
   }
 
   const TranslationRecord& record_;
   const TranslationLog& log_;
   const isa::MachineDescription& machine_;
   Explanation out_;
+  // Of the part under way; gear 1 has one.
+  std::vector<MoleculeView> rows_;
   std::vector<isa::Molecule> molecules_;  ///< by row
-  uint32_t main_words_ = 0;
+  std::vector<ExitView> exits_;
+  std::vector<std::pair<uint32_t, uint32_t>> main_;  ///< gear 1: words of its parts, without stubs
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 // the code which the core has, word for word, is checked. Blocks of gear 1 that check their own source are shown as installed.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,10 +19,15 @@ struct InstructionView {
   uint32_t eip;
   std::string bytes, text;
 };
+/// Which path of a tree, of which part.
+struct PathOf {
+  unsigned part = 0, path = 0;
+  bool operator==(const PathOf&) const = default;
+};
 struct OperationView {
   std::string text;
   int guest;
-  unsigned path;     ///< of a tree
+  PathOf where;
   std::string map;   ///< of exits: where the guest's registers are, if not where they were at the entry
 };
 struct AtomView {
@@ -39,19 +45,19 @@ enum class MoleculePart : uint8_t {
 struct MoleculeView {
   uint64_t address;
   MoleculePart part;
-  unsigned path;                  ///< of a tree; main paths only
-  unsigned cycle;                 ///< in which it issues if nothing misses and no branch is taken, from the part's beginning
+  PathOf where;                   ///< main paths only know their path
+  unsigned cycle;                 ///< in which it issues if nothing misses and no branch is taken, from the beginning of what `part` says
   std::vector<AtomView> atoms;
   /// Main path, its checkpoint: guest instructions 0 to complete-1 are complete when it issues (translator/checkpoints.h).
   unsigned complete = 0;
-  /// Main path: row of the commit to which a rollback in this molecule returns; -1: the state at the entry.
+  /// Main path: row of the commit to which a rollback in this molecule returns; -1: the state at the entry of the part.
   int back_to = -1;
   WordCount count;
   std::vector<std::pair<isa::Cause, uint64_t>> events;
 };
 
 struct ExitView {
-  std::string kind;               ///< "side exit", "to path 2", "end", "indirect", "trap", ...
+  std::string kind;               ///< "side exit", "to path 2", "call-out", "end", "indirect", "trap", ...
   int guest = -1;                 ///< instruction that leaves
   uint32_t target = 0;            ///< guest address
   bool has_target = false;

@@ -79,12 +79,13 @@ std::string source_table(const Explanation& region) {
   return out + "</table>";
 }
 
-std::string operation_table(const std::vector<OperationView>& operations) {
+std::string operation_table(const Explanation& region, const std::vector<OperationView>& operations) {
   std::string out = "<table class=\"mono\">\n";
   int guest = -1;
-  unsigned path = 0;
+  PathOf where;
   for (const OperationView& view : operations) {
-    if (view.path != path) out += fmt::format("<tr class=\"part\"><td colspan=\"2\">path {}</td></tr>\n", path = view.path);
+    if (view.where != where)
+      out += fmt::format("<tr class=\"part\"><td colspan=\"2\">{}</td></tr>\n", path_text(region, where = view.where));
     out += fmt::format("<tr data-g=\"{}\"><td class=\"n\">{}</td><td><span class=\"a\"{}>{}</span>", view.guest,
                        view.guest != guest ? fmt::format("{}", view.guest) : "", belongs(view.guest), escaped(view.text));
     if (!view.map.empty()) out += fmt::format("<div class=\"map\">{}</div>", escaped(view.map));
@@ -102,16 +103,16 @@ std::string molecule_table(const Explanation& region) {
   out += "<th>executed</th><th>cycles</th><th>complete up to</th><th>a rollback leads to</th></tr>\n";
   const unsigned columns = region.slots + 6;
   MoleculePart part = MoleculePart::Main;
-  unsigned path = 0;
+  PathOf where;
   for (size_t i = 0; i < region.molecules.size(); ++i) {
     const MoleculeView& row = region.molecules[i];
     if (row.part != part) {
       part = row.part;
-      out += fmt::format("<tr class=\"part\"><td colspan=\"{}\">{}</td></tr>\n", columns,
+      if (part != MoleculePart::Main) out += fmt::format("<tr class=\"part\"><td colspan=\"{}\">{}</td></tr>\n", columns,
                          part == MoleculePart::Compensation ? "compensation code" : "link stubs");
     }
-    if (row.part == MoleculePart::Main && row.path != path)
-      out += fmt::format("<tr class=\"part\"><td colspan=\"{}\">path {}</td></tr>\n", columns, path = row.path);
+    if (row.part == MoleculePart::Main && row.where != where)
+      out += fmt::format("<tr class=\"part\"><td colspan=\"{}\">{}</td></tr>\n", columns, path_text(region, where = row.where));
     std::vector<std::string> cells(region.slots);
     for (const AtomView& atom : row.atoms) cells[atom.slot] = fmt::format("<span class=\"a\"{}>{}</span>", belongs(atom.guest), escaped(atom.text));
     out += fmt::format("<tr title=\"{:#x}\"><td class=\"n\">{}</td><td class=\"n\">{}{}</td>", row.address, i,
@@ -119,7 +120,7 @@ std::string molecule_table(const Explanation& region) {
     for (const std::string& cell : cells) out += "<td>" + cell + "</td>";
     out += fmt::format("<td class=\"n\">{}</td><td class=\"n bar\" style=\"--w:{:.1f}%\">{}</td>", grouped(row.count.executed),
                        100.0 * static_cast<double>(row.count.cycles) / static_cast<double>(most), grouped(row.count.cycles));
-    if (row.part == MoleculePart::Main && region.record->formed) {
+    if (row.part == MoleculePart::Main && !region.record->parts.empty()) {
       out += fmt::format("<td{}>{}</td><td class=\"dim\">{}", row.complete == 0 ? "" : fmt::format(" data-g=\"{}\"", row.complete - 1),
                          complete_text(region, row), back_text(region, row));
     } else {
@@ -149,14 +150,14 @@ std::string section(const ExplainedRun& run, const Explanation& region, size_t n
   for (const std::string& fact : region_facts(run, region)) out += fmt::format("<li>{}</li>", escaped(fact));
   out += "</ul>\n<div class=\"columns\">\n";
   out += "<div><h3>x86</h3><div class=\"scroll\">" + source_table(region) + "</div></div>\n";
-  if (region.record->formed) {
+  if (!region.record->parts.empty()) {
     out += fmt::format("<div><h3>IR before the passes: {} operations</h3><div class=\"scroll\">{}</div></div>\n", region.before.size(),
-                       operation_table(region.before));
+                       operation_table(region, region.before));
     out += fmt::format("<div><h3>IR after the passes: {} operations</h3><div class=\"scroll\">{}</div></div>\n", region.after.size(),
-                       operation_table(region.after));
+                       operation_table(region, region.after));
   } else {
     out += fmt::format("<div><h3>IR as lifted: {} operations</h3><div class=\"scroll\">{}</div></div>\n", region.before.size(),
-                       operation_table(region.before));
+                       operation_table(region, region.before));
   }
   out += "</div>\n<h3>Molecules by cycle</h3><div class=\"wide\">" + molecule_table(region) + "</div>\n";
   return out + "<h3>Exits</h3><div class=\"wide\">" + exit_table(region) + "</div></section>\n";

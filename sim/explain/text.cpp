@@ -11,12 +11,12 @@ namespace {
 
 std::string rule(const std::string& title) { return fmt::format("\n{}\n{}\n", title, std::string(title.size(), '-')); }
 
-std::string operations_text(const std::vector<OperationView>& operations) {
+std::string operations_text(const Explanation& region, const std::vector<OperationView>& operations) {
   std::string out;
   int guest = -1;
-  unsigned path = 0;
+  PathOf where;
   for (const OperationView& operation : operations) {
-    if (operation.path != path) out += fmt::format("  path {}\n", path = operation.path);
+    if (operation.where != where) out += fmt::format("  {}\n", path_text(region, where = operation.where));
     const std::string mark = operation.guest != guest ? fmt::format("{:>3}", operation.guest) : "";
     guest = operation.guest;
     out += fmt::format("  {:<4} {}\n", mark, operation.text);
@@ -50,7 +50,7 @@ class Table {
                                                                                                : fmt::format("+{}", molecule.cycle));
     for (unsigned slot = 0; slot < region_.slots; ++slot) line += fmt::format(" | {:<{}}", cells[slot], width_[slot]);
     line += fmt::format(" | {:>10} {:>10}", molecule.count.executed, molecule.count.cycles);
-    if (molecule.part == MoleculePart::Main && region_.record->formed)
+    if (molecule.part == MoleculePart::Main && !region_.record->parts.empty())
       line += fmt::format("  {}; {}", complete_text(region_, molecule), back_text(region_, molecule));
     for (const auto& [cause, times] : molecule.events) line += fmt::format("  [{} {}]", times, isa::name(cause));
     return line + "\n";
@@ -58,10 +58,11 @@ class Table {
 
   std::string part(MoleculePart part) const {
     std::string out;
-    unsigned path = 0;
+    PathOf where;
     for (size_t i = 0; i < region_.molecules.size(); ++i) {
       if (region_.molecules[i].part != part) continue;
-      if (part == MoleculePart::Main && region_.molecules[i].path != path) out += fmt::format("  path {}\n", path = region_.molecules[i].path);
+      if (part == MoleculePart::Main && region_.molecules[i].where != where)
+        out += fmt::format("  {}\n", path_text(region_, where = region_.molecules[i].where));
       out += row(i);
     }
     return out;
@@ -80,11 +81,11 @@ std::string one_region(const ExplainedRun& run, const Explanation& region, size_
   for (size_t i = 0; i < region.source.size(); ++i)
     out += fmt::format("  {:>3}  {:08x}  {:<24}  {}\n", i, region.source[i].eip, region.source[i].bytes, region.source[i].text);
 
-  if (region.record->formed) {
-    out += rule(fmt::format("IR before the passes: {} operations", region.before.size())) + operations_text(region.before);
-    out += rule(fmt::format("IR after the passes: {} operations", region.after.size())) + operations_text(region.after);
+  if (!region.record->parts.empty()) {
+    out += rule(fmt::format("IR before the passes: {} operations", region.before.size())) + operations_text(region, region.before);
+    out += rule(fmt::format("IR after the passes: {} operations", region.after.size())) + operations_text(region, region.after);
   } else {
-    out += rule(fmt::format("IR as lifted: {} operations; gear 1 has no passes", region.before.size())) + operations_text(region.before);
+    out += rule(fmt::format("IR as lifted: {} operations; gear 1 has no passes", region.before.size())) + operations_text(region, region.before);
   }
 
   const Table table(region);
@@ -114,7 +115,7 @@ std::vector<std::string> region_facts(const ExplainedRun& run, const Explanation
                               grouped(record.committed), share(record.committed, record.cycles())));
   facts.push_back(fmt::format("made from cycle {} to {}: {} cycles, {:.0f} per x86 instruction", grouped(record.began), grouped(record.installed),
                               grouped(record.installed - record.began), share(record.installed - record.began, region.source.size())));
-  if (record.formed)
+  if (!record.parts.empty())
     facts.push_back(fmt::format("{} IR operations, {} after the passes; {} spilled, {} moves in line, {} in compensation code, {} loads above stores",
                                 region.before.size(), region.after.size(), region.stats.spilled, region.stats.moves, region.stats.stub_moves,
                                 region.stats.passing_loads));
@@ -131,12 +132,16 @@ std::vector<std::string> region_facts(const ExplainedRun& run, const Explanation
   return facts;
 }
 
+std::string path_text(const Explanation& region, PathOf where) {
+  return region.record->parts.size() > 1 ? fmt::format("part {}, path {}", where.part, where.path) : fmt::format("path {}", where.path);
+}
+
 std::string complete_text(const Explanation& region, const MoleculeView& row) {
   return row.complete == 0 ? "-" : fmt::format("{}: {:x}", row.complete - 1, region.source[row.complete - 1].eip);
 }
 
 std::string back_text(const Explanation& region, const MoleculeView& row) {
-  return row.back_to < 0 ? fmt::format("entry {:x}", region.record->eip) : fmt::format("commit of row {}", row.back_to);
+  return row.back_to < 0 ? fmt::format("entry {:x}", region.record->parts[row.where.part].tree.front().eip) : fmt::format("commit of row {}", row.back_to);
 }
 
 std::string rows_text(const ExitView& exit) {

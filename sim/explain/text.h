@@ -19,6 +19,9 @@ std::string explanation_text(const ExplainedRun& run, const std::vector<Explanat
 
 // Shared with the page.
 
+/// "path 2", or "part 1, path 2" of a translation with several parts.
+std::string path_text(const Explanation& region, PathOf where);
+
 /// The sentences about a region: what it is, how often it ran, what it cost, what became of it.
 std::vector<std::string> region_facts(const ExplainedRun& run, const Explanation& region);
 /// "4: 8049181": the last x86 instruction that is complete, with all before it, when the row issues; "-" before the first is.

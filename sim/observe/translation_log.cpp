@@ -103,17 +103,20 @@ void TranslationLog::notice(const fw::Notice& notice, uint64_t cycle) {
     case fw::NoticeKind::Formed: {
       const fw::FormedRegion& formed = notice.formed;
       if (formed.region_size != sizeof(translator::Region) || formed.options_size != sizeof(translator::CompileOptions) ||
-          formed.inst_size != sizeof(ir::Inst))
+          formed.inst_size != sizeof(ir::Inst) || formed.call_out_size != sizeof(fw::CallOut))
         throw std::logic_error("the firmware lays its objects out differently");
-      pending_.formed = TranslationRecord::Formed{{}, memory.read<translator::CompileOptions>(formed.options)};
+      TranslationRecord::Part& part =
+          pending_.parts.emplace_back(TranslationRecord::Part{pending_.source.size(), {}, memory.read<translator::CompileOptions>(formed.options)});
       for (uint32_t path = 0; path < formed.path_count; ++path) {
-        pending_.formed->tree.push_back(import_region(memory, formed.tree + path * sizeof(translator::Region)));
+        part.tree.push_back(import_region(memory, formed.tree + path * sizeof(translator::Region)));
       }
       // Functions of the firmware's are not ours to call.
-      pending_.formed->options.after_pass = nullptr;
-      pending_.formed->options.observer = nullptr;
-      pending_.formed->options.clock = nullptr;
-      pending_.addresses = memory.array<uint32_t>(formed.addresses, formed.address_count);
+      part.options.after_pass = nullptr;
+      part.options.observer = nullptr;
+      part.options.clock = nullptr;
+      for (const uint32_t eip : memory.array<uint32_t>(formed.addresses, formed.address_count)) pending_.source.push_back({eip, fetch(eip)});
+      for (const fw::CallOut& out : memory.array<fw::CallOut>(formed.call_outs, formed.call_out_count))
+        fetch_run(out.eip, out.instructions, pending_.source);
       break;
     }
     case fw::NoticeKind::Installed: installed(notice, cycle); break;
@@ -155,18 +158,20 @@ void TranslationLog::installed(const fw::Notice& notice, uint64_t cycle) {
   record->began = pending_.began;
   record->installed = cycle;
   record->counts.resize(record->words.size());
-  if (pending_.formed) {
-    for (const uint32_t eip : pending_.addresses) record->source.push_back({eip, fetch(eip)});
-  } else {
-    for (uint32_t i = 0, eip = notice.eip; i < notice.instructions; ++i) {
-      record->source.push_back({eip, fetch(eip)});
-      eip += static_cast<uint32_t>(record->source.back().bytes.size());
-    }
-  }
-  record->formed = std::move(pending_.formed);
+  record->source = std::move(pending_.source);
+  if (pending_.parts.empty()) fetch_run(notice.eip, notice.instructions, record->source);
+  record->parts = std::move(pending_.parts);
   const uint64_t first = (notice.code - fw::kCodeCacheBase) / 4;
   for (uint64_t word = first; word < first + record->words.size(); ++word) owner_[word] = record->id + 1;
   records_.push_back(std::move(record));
+}
+
+/// Appends `count` instructions from `eip` on.
+void TranslationLog::fetch_run(uint32_t eip, uint32_t count, std::vector<SourceInstruction>& out) const {
+  for (; count != 0; --count) {
+    out.push_back({eip, fetch(eip)});
+    eip += static_cast<uint32_t>(out.back().bytes.size());
+  }
 }
 
 /// The bytes of the instruction at `eip`, in the present address space.

@@ -4,7 +4,6 @@
 #include <array>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,7 +27,9 @@ struct WordCount {
 };
 
 struct TranslationRecord {
-  struct Formed {
+  /// What lies between call-outs.
+  struct Part {
+    size_t first = 0;                      ///< of its instructions, in `source`; those that it calls out for come behind them
     std::vector<translator::Region> tree;  ///< its paths, before any pass
     translator::CompileOptions options;
   };
@@ -43,7 +44,7 @@ struct TranslationRecord {
   std::vector<uint32_t> words;           ///< as installed
   std::vector<fw::Exit> exits;           ///< the same; addresses only, no pointers
   std::vector<SourceInstruction> source; ///< by guest instruction
-  std::optional<Formed> formed;          ///< gears 2 and 3
+  std::vector<Part> parts;               ///< gears 2 and 3
 
   uint64_t began = 0, installed = 0;     ///< cycles: the translator began; it was done
   uint64_t dropped = UINT64_MAX;         ///< cycle in which it went; UINT64_MAX: it stayed
@@ -79,13 +80,14 @@ class TranslationLog final : public RunObserver {
  private:
   struct Pending {
     uint64_t began = 0;
-    std::optional<TranslationRecord::Formed> formed;
-    std::vector<uint32_t> addresses;
+    std::vector<TranslationRecord::Part> parts;
+    std::vector<SourceInstruction> source;
   };
 
   void installed(const fw::Notice& notice, uint64_t cycle);
   TranslationRecord* find(uint64_t code);
   std::vector<uint8_t> fetch(uint32_t eip) const;
+  void fetch_run(uint32_t eip, uint32_t count, std::vector<SourceInstruction>& out) const;
   bool read_guest(uint32_t linear, uint8_t& byte) const;
 
   Engine* engine_ = nullptr;

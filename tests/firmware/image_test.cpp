@@ -123,6 +123,7 @@ TEST_P(ImageTest, AnyProfile) {
     profile.write(file.path());
     image::BuildOptions options;
     options.profile = file.path();
+    options.superblocks.least_executed = options.superblocks.rare_below = 1;
     options.compile.verify = true;
     const image::Image image = image::build_image(elf(GetParam()), machine, options);
     EXPECT_NE(image::serialize_image(image), image::serialize_image(plain));

@@ -1,4 +1,4 @@
-// The firmware on random sequences: both forms, all three interpreters, against what the reference evaluator says of
+// The firmware on random sequences: both forms, all three interpreters, all gears, against what the reference evaluator says of
 // registers, flags, memory and faults. tests/x86-frontend holds the evaluator to the processor on the same sequences.
 //
 // Every sequence runs five times: on nothing, on what the first run predecoded and linked, twice with other starting states
@@ -29,6 +29,7 @@ struct Setup {
   Form form;
   fw::Interpreter interpreter;
   uint64_t sequences;  ///< by default
+  unsigned gear = 0;
 };
 constexpr Setup kSetups[] = {
     {"decode_hosted", Form::Hosted, fw::Interpreter::DecodeDispatch, 30'000},
@@ -37,6 +38,10 @@ constexpr Setup kSetups[] = {
     {"decode_core", Form::Core, fw::Interpreter::DecodeDispatch, 500},
     {"indirect_core", Form::Core, fw::Interpreter::IndirectThreaded, 500},
     {"direct_core", Form::Core, fw::Interpreter::DirectThreaded, 3'000},
+    {"gear1_hosted", Form::Hosted, fw::Interpreter::DirectThreaded, 20'000, 1},
+    {"gear2_hosted", Form::Hosted, fw::Interpreter::DirectThreaded, 5'000, 2},
+    {"gear3_hosted", Form::Hosted, fw::Interpreter::DirectThreaded, 5'000, 3},
+    {"gear3_core", Form::Core, fw::Interpreter::DirectThreaded, 200, 3},
 };
 
 class InterpreterOracle : public testing::TestWithParam<Setup> {
@@ -51,7 +56,7 @@ class InterpreterOracle : public testing::TestWithParam<Setup> {
     if (!oracle) GTEST_SKIP() << why_not;
     if (oracle->shared().flat_code != 0x23) GTEST_SKIP() << "the descriptor tables of this kernel are not modelled";
     Sequencer sequencer(oracle->shared(), Oracle::has_umip());
-    OracleGuest guest(oracle->shared(), GetParam().form, GetParam().interpreter);
+    OracleGuest guest(oracle->shared(), GetParam().form, GetParam().interpreter, GetParam().gear);
     guest_ = &guest;
     const uint64_t wanted = setting("CHRYSALIS_ORACLE_SEQUENCES", GetParam().sequences / share);
     uint64_t seed = setting("CHRYSALIS_ORACLE_SEED", 0);
@@ -69,10 +74,14 @@ class InterpreterOracle : public testing::TestWithParam<Setup> {
       }
       compare(seed, sequence, "last run", Afterwards::Forget);
     }
-    std::printf("%llu runs, %llu instructions (%llu executed one at a time), %llu stores to predecoded code\n",
+    if (GetParam().gear != 0) {
+      EXPECT_GT(guest.counter(fw::Counter::Entries), runs_ / 2);
+    }
+    std::printf("%llu runs, %llu instructions (%llu executed one at a time), %llu stores to predecoded code, %llu entries into translations\n",
                 static_cast<unsigned long long>(runs_), static_cast<unsigned long long>(guest.instructions()),
                 static_cast<unsigned long long>(guest.counter(fw::Counter::Steps)),
-                static_cast<unsigned long long>(guest.counter(fw::Counter::TranslatedWrites)));
+                static_cast<unsigned long long>(guest.counter(fw::Counter::TranslatedWrites)),
+                static_cast<unsigned long long>(guest.counter(fw::Counter::Entries)));
   }
 
  private:

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "tests/firmware/x87_exchange.h"
+#include "translator/compile.h"
 
 namespace chrysalis::test {
 
@@ -17,10 +18,11 @@ constexpr unsigned kSelectors = static_cast<unsigned>(GuestReg::EsSel), kBases =
 constexpr unsigned kCasesPerClear = 256, kCasesPerFlush = 4;
 // No case completes as many.
 constexpr uint64_t kMostInstructions = 2000;
+constexpr uint8_t kNoCode = 0xcc;
 
 }  // namespace
 
-OracleGuest::OracleGuest(const Shared& shared, Form form, fw::Interpreter interpreter)
+OracleGuest::OracleGuest(const Shared& shared, Form form, fw::Interpreter interpreter, unsigned gear)
     : shared_(shared), machine_(make_machine(form, kRamSize, [this](fw::Service s) { serve(s); })) {
   fw::Mailbox& m = mailbox();
   m.magic = fw::kMailboxMagic;
@@ -32,6 +34,23 @@ OracleGuest::OracleGuest(const Shared& shared, Form form, fw::Interpreter interp
   for (unsigned i = 0; i < kPages; ++i) {
     map(kPageMap[i].address, kPagesAt + i * kPage, kNoExecute | (kPageMap[i].writable ? kWritable : 0));
   }
+  if (gear != 0) use_gears(gear);
+}
+
+void OracleGuest::use_gears(unsigned gear) {
+  mailbox().max_gear = gear;
+  fw::GearOptions& gears = mailbox().gears;
+  for (uint32_t& threshold : gears.threshold) threshold = 1;
+  gears.first_gear = gear == 1 ? 1 : 2;
+  gears.max_instructions = 200;
+  gears.unroll_instructions = 64;
+  // Without adaptation: what is learnt of an address says nothing of the next sequence there.
+  gears.switches = fw::kSwitchChaining | fw::kSwitchPassStores | fw::kSwitchFollowCalls | fw::kSwitchReorder | fw::kSwitchRevalidate |
+                   fw::kSwitchSelfCheck | fw::kSwitchStylised | fw::kSwitchGroups | fw::kSwitchCheck;
+  gears.misspeculations = 1'000'000;
+  gears.check_after = shared_.writable_code ? 3 : 0;  // the platform changes all code
+  gears.versions = 4;
+  gears.passes = translator::kUsualPasses;
 }
 
 void OracleGuest::map(uint32_t linear, uint32_t physical, uint32_t flags) {
@@ -45,7 +64,7 @@ void OracleGuest::map(uint32_t linear, uint32_t physical, uint32_t flags) {
 
 Outcome OracleGuest::run(const Case& plan, Afterwards afterwards) {
   uint8_t* const ram = machine_->ram();
-  std::memset(code_, 0xcc, sizeof code_);
+  std::memset(code_, kNoCode, sizeof code_);
   std::memcpy(code_ + (plan.code_at - kCode), plan.code, plan.code_size);
   std::memcpy(ram + kCodeAt, code_, sizeof code_);
   std::memcpy(ram + kPagesAt, shared_.image[plan.image], kPages * kPage);
@@ -92,7 +111,7 @@ void OracleGuest::store_outcome() {
   for (unsigned i = 0; i < kPages; ++i) {
     if (kPageMap[i].writable) hash_page(ram + kPagesAt + i * kPage, outcome_.memory_hash);
   }
-  for (unsigned i = 0; shared_.writable_code && i < kCodePages; ++i) hash_page(ram + kCodeAt + i * kPage, outcome_.memory_hash);
+  for (unsigned i = 0; shared_.writable_code && i < kCodePages; ++i) hash_page(left_ + i * kPage, outcome_.memory_hash);
 }
 
 void OracleGuest::serve(fw::Service service) {
@@ -120,11 +139,14 @@ void OracleGuest::serve(fw::Service service) {
 uint32_t OracleGuest::last_reply() {
   fw::Mailbox& m = mailbox();
   uint32_t reply = fw::kReplyStop;
+  uint8_t* const code = machine_->ram() + kCodeAt;
+  std::memcpy(left_, code, sizeof left_);
   bool changes = afterwards_ == Afterwards::Forget;
   if (changes && cases_ % kCasesPerClear == 0) reply |= fw::kReplyInvalidateAll;
   if (changes && cases_ % kCasesPerFlush == 0) reply |= fw::kReplyFlushTlb;
-  changes = changes || std::memcmp(code_, machine_->ram() + kCodeAt, sizeof code_) != 0;
+  changes = changes || std::memcmp(code_, left_, sizeof code_) != 0;
   if (!changes) return reply;
+  std::memset(code, kNoCode, sizeof code_);  // the firmware compares: it has to be something else by now
   m.invalid_count = kCodePages;
   for (unsigned i = 0; i < kCodePages; ++i) m.invalid_page[i] = (kCodeAt >> 12) + i;
   return reply | fw::kReplyInvalidateCode;

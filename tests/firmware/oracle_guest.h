@@ -19,14 +19,17 @@ enum class Afterwards : uint8_t {
 
 class OracleGuest {
  public:
-  /// `shared` outlives this. Only one may exist at a time in the hosted form.
-  OracleGuest(const oracle::Shared& shared, Form form, fw::Interpreter interpreter);
+  /// `shared` outlives this. Only one may exist at a time in the hosted form. What has been executed once is translated by `gear` 1 or 2, and
+  /// with gear 3 again the next time; 0: never. The hosted form has each region proved.
+  OracleGuest(const oracle::Shared& shared, Form form, fw::Interpreter interpreter, unsigned gear = 0);
 
   oracle::Outcome run(const oracle::Case& plan, Afterwards afterwards = Afterwards::Forget);
   uint64_t counter(fw::Counter counter) { return mailbox().counter[static_cast<unsigned>(counter)]; }
   uint64_t instructions() { return machine_->instructions(); }
 
  private:
+  void use_gears(unsigned gear);
+
   static constexpr uint32_t kRamSize = 1u << 20, kTables = 0x1000, kCodeAt = 0x4'0000, kPagesAt = 0x5'0000;
 
   fw::Mailbox& mailbox() { return machine_->mailbox(); }
@@ -42,7 +45,7 @@ class OracleGuest {
   std::unique_ptr<GuestMachine> machine_;
   uint32_t next_table_ = kTables + 0x1000;
   uint64_t cases_ = 0;
-  uint8_t code_[oracle::kCodePages * oracle::kPage];  ///< as the case began
+  uint8_t code_[oracle::kCodePages * oracle::kPage], left_[sizeof code_];  ///< as the case began, and as it ended
   Afterwards afterwards_ = Afterwards::Forget;
   oracle::Outcome outcome_{};
 };

@@ -125,7 +125,7 @@ TEST(ExplainProfile, ExitsAreAsManyAsEntries) {
   request.at_end = [&](const RunResult& result) {
     unsigned checked = 0;
     for (const TranslationRecord* record : hottest(log, 20, std::nullopt)) {
-      if (!record->formed) continue;
+      if (record->parts.empty()) continue;
       const Explanation explanation = explain(*record, log);
       uint64_t left = 0, events = 0;
       for (const ExitView& exit : explanation.exits) left += exit.times;
