@@ -16,8 +16,8 @@ constexpr size_t kMostCalls = 4;
 constexpr uint32_t kNowhere = ~0u;
 /// What enters a region, as a weight; and the least that a path of a tree is worth to follow.
 constexpr uint32_t kEntered = 1u << 16, kLeastWeight = kEntered / 16;
-/// A superblock of gear 3 that so many entries come as far as follows the likelier side of a branch that is not decided.
-constexpr uint32_t kLeastGuess = kEntered / 4;
+/// A superblock that so many entries come as far as follows the likelier side of a branch that is not decided.
+constexpr uint32_t kLeastGuess = kEntered / 2;
 /// So many times what a path may hold a tree may.
 constexpr uint32_t kLongestPaths = 2;
 /// A profile of fewer executions says nothing.
@@ -87,7 +87,7 @@ RegionFormer::Likely RegionFormer::decide(const Branch& branch) const {
 }
 
 /// Whether the path goes on along the likelier side of a branch that is not decided, to which control comes `weight` times in kEntered entries.
-bool RegionFormer::guesses(uint32_t weight) const { return gear_ >= 3 && weight >= (grows_trees() ? kLeastWeight : kLeastGuess); }
+bool RegionFormer::guesses(uint32_t weight) const { return weight >= (grows_trees() ? kLeastWeight : kLeastGuess); }
 
 /// What is known of the branch at `eip` to `target`. Counts it as passed.
 RegionFormer::Branch RegionFormer::branch(uint32_t eip, uint32_t target) {

@@ -28,8 +28,8 @@ class RegionFormer {
 
   /// Forms the region at `eip`, a superblock: along each branch's likely side, through jumps, until control would come back into it, the
   /// profile ends or is undecided, an instruction is met that a region cannot hold, or it is long enough. A loop to its entry is
-  /// unrolled. A branch that goes both ways is if-converted where both soon meet. Gear 3 also goes into calls, back from them, and where indirect jumps mostly go; and if regions are to be trees, it takes
-  /// the likelier side of undecided branches too, and then follows the sides left, those first that are executed most often.
+  /// unrolled. A branch that goes both ways is if-converted where both soon meet, or its likelier side is followed once. Gear 3 also goes into calls, back from them, and where indirect jumps mostly go; and if regions are to be trees, it takes
+  /// the likelier side of undecided branches more often, and then follows the sides left, those first that are executed most often.
   /// Behind instructions that can be called out for, it goes on with another part.
   /// Out: parts(), checks() and source(). Returns how many instructions they hold; 0: none can be formed.
   unsigned form(uint32_t eip, unsigned gear);

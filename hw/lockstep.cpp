@@ -13,14 +13,13 @@ namespace {
 
 constexpr uint64_t kPage = isa::kPageSize;
 
-/// Which pages of [base, base+size) have host memory.
-std::vector<unsigned char> touched(const isa::PhysicalMemory& memory, uint64_t base, uint64_t size) {
+}  // namespace
+
+std::vector<unsigned char> touched_pages(const isa::PhysicalMemory& memory, uint64_t base, uint64_t size) {
   std::vector<unsigned char> pages(size / kPage);
   if (size == 0 || ::mincore(memory.ram(base, size), size, pages.data()) != 0) pages.assign(pages.size(), 1);
   return pages;
 }
-
-}  // namespace
 
 Follower::Follower(const isa::CoreConfig& config, const isa::PhysicalMemory& leader, isa::PhysicalMemory& own, std::function<void()> stop)
     : leader_(leader), own_(own), executor_(config, own, *this), stop_(std::move(stop)) {
@@ -161,7 +160,7 @@ void Follower::differ(std::string field, std::string leader, std::string followe
 template <typename Visit> void Follower::for_different_pages(Visit visit) {
   const Range ranges[] = {{0, leader_.guest_size()}, {leader_.concealed_base(), leader_.concealed_size()}};
   for (const Range& range : ranges) {
-    const std::vector<unsigned char> ours = touched(own_, range.base, range.size), theirs = touched(leader_, range.base, range.size);
+    const std::vector<unsigned char> ours = touched_pages(own_, range.base, range.size), theirs = touched_pages(leader_, range.base, range.size);
     for (std::size_t page = 0; page < ours.size(); ++page) {
       if (((ours[page] | theirs[page]) & 1) == 0) continue;
       const uint64_t address = range.base + page * kPage;
@@ -175,6 +174,7 @@ template <typename Visit> void Follower::for_different_pages(Visit visit) {
 void Follower::copy_memory() {
   for_different_pages([&](uint64_t address, const uint8_t* leader, uint8_t* own) {
     std::memcpy(own, leader, kPage);
+    if (page_copied) page_copied(address, leader);
     executor_.code_written(address, kPage);
   });
 }

@@ -12,6 +12,9 @@
 
 namespace chrysalis::hw {
 
+/// Which pages of [base, base+size) have host memory; bit 0 of each.
+std::vector<unsigned char> touched_pages(const isa::PhysicalMemory& memory, uint64_t base, uint64_t size);
+
 /// Where two executions part.
 struct Difference {
   uint64_t record = 0;   ///< number of the molecule or event, from 0
@@ -43,6 +46,8 @@ class Follower final : public Observer, private isa::PlatformPort {
   void after_service(const isa::PlatformResult& result) { result_ = result; }
   /// The leader's memory was changed from outside between two molecules: take it over.
   void copy_memory();
+  /// Called for each page that a service of the leader has changed, when the follower takes it over.
+  std::function<void(uint64_t address, const uint8_t* bytes)> page_copied;
 
   const std::optional<Difference>& difference() const { return difference_; }
   uint64_t records() const { return records_; }

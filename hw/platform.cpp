@@ -122,6 +122,12 @@ void Platform::reset() {
   for (const auto& [range, mode] : modes_) fabric().core.engine().set_mode(range.first, range.second, mode);
 }
 
+void Platform::rebuild(const SystemParameters& parameters, EngineFactory engine) {
+  parameters_ = parameters;
+  engine_ = std::move(engine);
+  reset();
+}
+
 End Platform::run(uint64_t max_cycles, uint64_t max_instructions) {
   Fabric& machine = fabric();
   machine.core.prepare_run({max_cycles, max_instructions});

@@ -76,6 +76,8 @@ class Platform {
   void charge_firmware_to(Mode mode);
 
   void reset();
+  /// Another core, in the state of reset, on the same memory; what observes stays behind.
+  void rebuild(const SystemParameters& parameters, EngineFactory engine);
   /// Runs from where the last run ended until a limit, the service handler or stop() ends it. Between calls
   /// the state is that between two molecules.
   End run(uint64_t max_cycles = UINT64_MAX, uint64_t max_instructions = UINT64_MAX);

@@ -113,6 +113,7 @@ class Engine final : public hw::CoreEngine, private Bus {
         }
       }
       const Outputs ended = out;
+      if (observer_ != nullptr && observed_ == Observed::Nothing) begin_observing(ended);
       now_ = ended.cycle + 1;
       // Rule T1: the next cycle sees what was raised before it.
       if (now_ > quiet_until_) {
@@ -210,6 +211,11 @@ class Engine final : public hw::CoreEngine, private Bus {
     now_ = model_->outputs().cycle;
   }
 
+  bool waves(const std::string& file) {
+    start();
+    return model_->waves(file);
+  }
+
   void memory_written(uint64_t address, uint64_t size) override {
     // What was fetched before the core has started is nothing.
     if (!started_ || size == 0) return;
@@ -249,15 +255,16 @@ class Engine final : public hw::CoreEngine, private Bus {
     if (out.event) ++counters_.events[out.cause];
   }
 
-  /// Adds a cycle to the molecule under way, for the observer.
+  /// The molecule under way comes up; its own platform service may change the mode. Watching may begin amid a molecule: what it is
+  /// charged counts from then on.
+  void begin_observing(const Outputs& out) {
+    observation_ = hw::Observation{};
+    observation_.up = out.cycle;
+    observation_.mode = firmware_charge_.charged(out.redirecting ? last_mode_ : mode_of(out.pc));
+    observed_ = Observed::Up;
+  }
+  /// Adds a cycle to it, for the observer.
   void watch(const Outputs& out, Charge charge) {
-    if (observed_ == Observed::Nothing) {
-      // Watching may begin amid a molecule; what it is charged counts from then on.
-      observation_ = hw::Observation{};
-      observation_.up = out.cycle;
-      observation_.mode = firmware_charge_.charged(last_mode_);
-      observed_ = Observed::Up;
-    }
     ++observation_.charged[static_cast<unsigned>(charge)];
     if (out.ready) observation_.ready = out.cycle;
     if (!out.issue && !out.event) return;
@@ -496,6 +503,8 @@ std::unique_ptr<hw::CoreEngine> make_engine_of(const BuiltModel& built, const hw
 }
 
 std::vector<uint8_t> save(hw::CoreEngine& engine) { return static_cast<Engine&>(engine).save(); }
+
+bool waves(hw::CoreEngine& engine, const std::string& file) { return static_cast<Engine&>(engine).waves(file); }
 
 void restore(hw::CoreEngine& engine, const std::vector<uint8_t>& state) { static_cast<Engine&>(engine).restore(state); }
 

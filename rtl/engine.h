@@ -30,4 +30,7 @@ std::vector<uint8_t> save(hw::CoreEngine& engine);
 /// Goes on with a model of its own, newly made, in the state that save() gave for the same machine.
 void restore(hw::CoreEngine& engine, const std::vector<uint8_t>& state);
 
+/// Writes an FST of every cycle from now on, even within a run; empty: ends it. Cycle N begins at time 10 N. False if the file cannot be written.
+bool waves(hw::CoreEngine& engine, const std::string& file);
+
 }  // namespace chrysalis::rtl

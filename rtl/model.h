@@ -50,6 +50,10 @@ class Model {
   virtual uint64_t special(isa::Special special) const = 0;
   /// Whether Bus::record_access() is called from now on.
   virtual void records(bool wanted) = 0;
+  /// Writes an FST of the cycles from now on; empty: ends it. False if the file cannot be written.
+  virtual bool waves(const std::string& file) = 0;
+  /// Verilator's coverage of lines and toggles since it was made, for a model that was verilated with it.
+  virtual void write_coverage(const std::string& file) = 0;
   /// All state of the RTL, as bytes; restore() takes what save() of a model of the same machine gave.
   virtual std::vector<uint8_t> save() = 0;
   virtual void restore(const std::vector<uint8_t>& state) = 0;

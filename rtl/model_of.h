@@ -4,6 +4,8 @@
 #include <cstring>
 
 #include <verilated.h>
+#include <verilated_cov.h>
+#include <verilated_fst_c.h>
 #include <verilated_save.h>
 
 #include "hw/check.h"
@@ -71,7 +73,10 @@ class RestoreFromBytes final : public VerilatedDeserialize {
 template <class Top> class ModelOf final : public Model {
  public:
   explicit ModelOf(const char* name) : top_(&context_, name) {}
-  ~ModelOf() override { top_.final(); }
+  ~ModelOf() override {
+    waves("");
+    top_.final();
+  }
 
   void reset() override {
     top_.rst_ni = 0;
@@ -121,6 +126,26 @@ template <class Top> class ModelOf final : public Model {
   uint64_t special(isa::Special special) const override { return top_.rootp->core__DOT__spr_q[static_cast<unsigned>(special)]; }
   void records(bool wanted) override { top_.records_i = wanted; }
 
+  bool waves(const std::string& file) override {
+    if (waves_) waves_->close();
+    waves_.reset();
+    if (file.empty()) return true;
+    waves_ = std::make_unique<VerilatedFstC>();
+    top_.trace(waves_.get(), kAllLevels);
+    waves_->open(file.c_str());
+    if (waves_->isOpen()) return true;
+    waves_.reset();
+    return false;
+  }
+
+  void write_coverage([[maybe_unused]] const std::string& file) override {
+#ifdef CHRYSALIS_RTL_COVERAGE
+    context_.coveragep()->write(file.c_str());
+#else
+    hw::check(false, "coverage is asked of models that have it");
+#endif
+  }
+
   std::vector<uint8_t> save() override {
     std::vector<uint8_t> bytes;
     {
@@ -139,8 +164,10 @@ template <class Top> class ModelOf final : public Model {
   void edge() {
     top_.clk_i = 0;
     top_.eval();
+    if (waves_) waves_->dump(outputs_.cycle * kTicks + kTicks / 2);
     top_.clk_i = 1;
     top_.eval();
+    if (waves_) waves_->dump((outputs_.cycle + 1) * kTicks);
   }
   void read_outputs() {
     outputs_.cycle = top_.cycle_o;
@@ -160,7 +187,15 @@ template <class Top> class ModelOf final : public Model {
     outputs_.commit = top_.commit_o;
   }
 
-  VerilatedContext context_;
+  static constexpr int kAllLevels = 99;
+  static constexpr uint64_t kTicks = 10;  ///< of the waves' time in a cycle: cycle N begins at 10 N
+
+  /// Before the model, since it is asked when that is made.
+  struct Context : VerilatedContext {
+    Context() { traceEverOn(true); }
+  };
+  Context context_;
+  std::unique_ptr<VerilatedFstC> waves_;
   Top top_;
   Outputs outputs_;
 };

@@ -78,8 +78,7 @@ Command add_run_command(CLI::App& app, const GuestCommand& guest) {
   CLI::App* command = app.add_subcommand("run", "run an x86 program: chrysalis run [OPTIONS] -- PROGRAM [ARGS...]");
   auto options = std::make_shared<Options>();
   add_run_options(*command, options->common);
-  command->add_option("--stats", options->statistics, "write statistics to FILE: .json, .txt (gem5 layout) or .sqlite; repeatable")
-      ->type_name("FILE")->allow_extra_args(false);
+  add_statistics_option(*command, options->statistics);
   command->add_option("--outdir", options->outdir, "write statistics, effective configuration and manifest into DIR")->type_name("DIR");
   command->add_option("--timeline", options->timeline, "write the course of the run to FILE, for ui.perfetto.dev; 1 us is one cycle")->type_name("FILE.json");
   command->add_option("--pipeline", options->pipeline, "write every atom's way through the pipeline to FILE, for Konata; choose a --window")

@@ -19,6 +19,8 @@ std::unique_ptr<Engine> make_engine(Fidelity fidelity, FirmwareForm form, const 
   return make_cycle_engine(machine, settings, fidelity == Fidelity::Rtl, firmware_by_blocks);
 }
 
+void Engine::check_rtl(const isa::MachineModel&) const { throw UserError("an RTL core needs --fidelity cycle and --firmware core"); }
+
 namespace {
 
 image::Image build(const isa::MachineModel& machine, const image::BuildOptions& options, std::vector<image::RegionPlace>* places) {

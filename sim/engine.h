@@ -59,6 +59,12 @@ class Engine {
   virtual const isa::CoreConfig* core_config() const { return nullptr; }
   /// For observers: the run ends soon, with StopReason::Stopped.
   virtual void stop() {}
+  /// Throws UserError unless use_rtl() can be called.
+  virtual void check_rtl(const isa::MachineModel& machine) const;
+  /// Starts anew, memory as it is, with the RTL core built for `machine`.
+  virtual void use_rtl(const isa::MachineModel&) {}
+  /// With the RTL core, and within its run: an FST of the cycles from now on; empty: ends it. False if it cannot be written.
+  virtual bool waves(const std::string&) { return false; }
   /// The code cache.
   virtual std::span<const uint8_t> code_cache() = 0;
   /// Runs from reset, or from where the last call stopped at a limit.

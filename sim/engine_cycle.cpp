@@ -20,11 +20,21 @@ hw::Mode mode_of(image::AccountMode mode) {
   }
 }
 
+void require_rtl(const isa::MachineModel& machine) {
+  std::string why;
+  if (!rtl::find_model(hw::system_parameters(machine, fw::kConcealedBase, fw::kConcealedSize).core, why).empty()) return;
+  throw UserError(fmt::format(
+      "--fidelity rtl: no RTL core of this build has the geometry of machine {}: {}. What a core is built for is chosen when the "
+      "project is configured: cmake -DCHRYSALIS_RTL_MACHINES=\"crusoe;/path/to/machine.toml\"; latencies and penalties may "
+      "differ from the machine that it was built for",
+      machine.name, why));
+}
+
 class CycleEngine final : public Engine {
  public:
   CycleEngine(const isa::MachineModel& machine, const Settings& settings, const hw::EngineFactory& core, bool by_blocks)
-      : image_(by_blocks ? build_firmware_by_blocks(machine) : build_firmware(machine)),
-        platform_(parameters(machine, settings, image_), settings.guest_ram_mib << 20, core) {
+      : image_(by_blocks ? build_firmware_by_blocks(machine) : build_firmware(machine)), quantum_(static_cast<uint32_t>(settings.quantum)),
+        platform_(parameters(machine, quantum_, image_), settings.guest_ram_mib << 20, core) {
     load_firmware(image_, settings, machine, platform_.memory());
     for (const image::CodeRange& range : image_.ranges)
       platform_.set_mode(range.begin, range.end, mode_of(image_.functions[range.function].mode));
@@ -57,6 +67,16 @@ class CycleEngine final : public Engine {
   const isa::PhysicalMemory* physical_memory() const override { return &platform_.memory(); }
   const isa::CoreConfig* core_config() const override { return &platform_.config(); }
   void stop() override { platform_.stop(); }
+
+  void check_rtl(const isa::MachineModel& machine) const override { require_rtl(machine); }
+  void use_rtl(const isa::MachineModel& machine) override {
+    platform_.rebuild(parameters(machine, quantum_, image_), [this](const hw::CoreParameters& core, isa::PhysicalMemory& memory, hw::Surroundings& around) {
+      std::unique_ptr<hw::CoreEngine> made = rtl::make_engine(core, memory, around);
+      rtl_ = made.get();
+      return made;
+    });
+  }
+  bool waves(const std::string& file) override { return rtl_ != nullptr && rtl::waves(*rtl_, file); }
 
   StopReason run(const Limits& limits, const ServiceHandler& service, const std::atomic<bool>& interrupt) override {
     service_ = &service;
@@ -110,30 +130,25 @@ class CycleEngine final : public Engine {
     platform_.charge_firmware_to(kModes[std::min<uint64_t>(gear, 3)]);
   }
 
-  static hw::SystemParameters parameters(const isa::MachineModel& machine, const Settings& settings, const image::Image& image) {
+  static hw::SystemParameters parameters(const isa::MachineModel& machine, uint32_t quantum, const image::Image& image) {
     hw::SystemParameters result = hw::system_parameters(machine, fw::kConcealedBase, fw::kConcealedSize);
     result.core.config.reset_vector = image.reset;
-    result.quantum = static_cast<uint32_t>(settings.quantum);
+    result.quantum = quantum;
     return result;
   }
 
   image::Image image_;
+  uint32_t quantum_;
   hw::Platform platform_;
   const ServiceHandler* service_ = nullptr;
+  hw::CoreEngine* rtl_ = nullptr;  ///< after use_rtl()
 };
 
 }  // namespace
 
 std::unique_ptr<Engine> make_cycle_engine(const isa::MachineModel& machine, const Settings& settings, bool rtl, bool firmware_by_blocks) {
   if (!rtl) return std::make_unique<CycleEngine>(machine, settings, hw::systemc_engine, firmware_by_blocks);
-  std::string why;
-  if (rtl::find_model(hw::system_parameters(machine, fw::kConcealedBase, fw::kConcealedSize).core, why).empty()) {
-    throw UserError(fmt::format(
-        "--fidelity rtl: no RTL core of this build has the geometry of machine {}: {}. What a core is built for is chosen when the "
-        "project is configured: cmake -DCHRYSALIS_RTL_MACHINES=\"crusoe;/path/to/machine.toml\"; latencies and penalties may "
-        "differ from the machine that it was built for",
-        machine.name, why));
-  }
+  require_rtl(machine);
   return std::make_unique<CycleEngine>(machine, settings, rtl::make_engine, firmware_by_blocks);
 }
 

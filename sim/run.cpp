@@ -97,8 +97,8 @@ class Audience final : hw::Observer {
     const fw::Notice notice = ConcealedView(engine_.concealed()).read<fw::Notice>(mailbox.argument[0]);
     for (RunObserver* observer : observers_) observer->notice(notice, cycle);
   }
-  void before_service() {
-    for (RunObserver* observer : observers_) observer->before_service();
+  void before_service(fw::Service kind) {
+    for (RunObserver* observer : observers_) observer->before_service(kind);
   }
   void after_service(bool stop) {
     for (RunObserver* observer : observers_) observer->after_service(stop);
@@ -230,7 +230,7 @@ RunResult run_program(const RunRequest& request) {
   };
 
   const auto service = [&](fw::Service kind, uint64_t cycle) {
-    audience.before_service();
+    audience.before_service(kind);
     const bool go_on = serve(kind, cycle);
     audience.after_service(!go_on);
     return go_on;

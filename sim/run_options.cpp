@@ -51,6 +51,11 @@ void add_run_options(CLI::App& command, RunOptions& options) {
   command.footer(footer);
 }
 
+void add_statistics_option(CLI::App& command, std::vector<std::string>& files) {
+  command.add_option("--stats", files, "write statistics to FILE: .json, .txt (gem5 layout) or .sqlite; repeatable")
+      ->type_name("FILE")->allow_extra_args(false);
+}
+
 RunRequest make_request(const RunOptions& options, const GuestCommand& guest) {
   RunRequest request;
   request.machine = options.machine;

@@ -18,6 +18,8 @@ struct RunOptions {
 };
 
 void add_run_options(CLI::App& command, RunOptions& options);
+/// --stats; check_statistics_path() before the run, write_statistics() behind it.
+void add_statistics_option(CLI::App& command, std::vector<std::string>& files);
 
 /// Applies configuration files, then --set, then the other options. Throws UserError.
 RunRequest make_request(const RunOptions& options, const GuestCommand& guest);

@@ -1,57 +1,19 @@
 #include "sim/cosim/cosim.h"
 
-#include <cstring>
+#include <utility>
+#include <vector>
 
 #include <Zydis/Zydis.h>
 #include <fmt/format.h>
 
-#include "isa-host/assembler.h"
-#include "isa-host/codec.h"
+#include "sim/cosim/record_text.h"
 #include "sim/engine.h"
 #include "sim/error.h"
 
 namespace chrysalis::sim {
-namespace {
-
-std::string register_name(unsigned reg) { return fmt::format("{}{}", reg < isa::kFpFile ? 'r' : 'f', reg % isa::kFpFile); }
-
-const char* kind_name(isa::AccessKind kind) {
-  switch (kind) {
-    case isa::AccessKind::GuestLoad: return "guest load";
-    case isa::AccessKind::GuestStore: return "guest store";
-    case isa::AccessKind::ConcealedLoad: return "load";
-    case isa::AccessKind::ConcealedStore: return "store";
-    case isa::AccessKind::GuestPrefetch: case isa::AccessKind::ConcealedPrefetch: break;
-  }
-  return "prefetch";
-}
-
-std::string line_of(const hw::Follower::Step& step) {
-  const hw::Observation& o = step.observation;
-  std::string line = fmt::format("{:>10} {:>10} {:#x}", o.ready, o.issued, o.address);
-  if (o.event != isa::Cause::None) {
-    return line + fmt::format(" {} eaddr={:#x} einfo={:#x}", isa::name(o.event), step.record.event_address, step.record.event_info);
-  }
-  for (unsigned i = 0; i < step.record.write_count; ++i) {
-    const hw::RegisterWrite& write = step.record.writes[i];
-    line += write.reg < isa::kFpFile ? fmt::format(" {}={:#x}", register_name(write.reg), write.value.low)
-                                     : fmt::format(" {}={:#018x}{:016x}", register_name(write.reg), write.value.high, write.value.low);
-  }
-  for (unsigned i = 0; i < step.record.access_count; ++i) {
-    const hw::MemoryAccess& access = step.record.accesses[i];
-    line += fmt::format(" [{} {:#x}+{}]", kind_name(access.kind), access.address, access.size);
-  }
-  if (step.record.committed) {
-    const hw::CommitRecord& commit = step.record.commit;
-    line += fmt::format(" commit eip={:#x} instructions={} stores={} digest={:016x}", commit.guest_pc, commit.total_instructions,
-                        commit.store_count, commit.digest);
-  }
-  return line;
-}
-
-}  // namespace
 
 Cosim::Cosim() = default;
+Cosim::Cosim(Options options) : options_(std::move(options)) {}
 Cosim::~Cosim() = default;
 
 void Cosim::begin(Engine& engine, const isa::MachineModel&) {
@@ -59,32 +21,67 @@ void Cosim::begin(Engine& engine, const isa::MachineModel&) {
   const isa::PhysicalMemory* leader = engine.physical_memory();
   const isa::CoreConfig* config = engine.core_config();
   if (leader == nullptr || config == nullptr) throw UserError("cosim needs --fidelity cycle and --firmware core");
+  if (options_.rtl) replica_ = std::make_unique<Replica>(engine, *options_.rtl);
+  if (options_.reference) reference_ = std::make_unique<Reference>(*leader);
   memory_ = std::make_unique<isa::PhysicalMemory>(leader->guest_size(), leader->concealed_base(), leader->concealed_size());
   follower_ = std::make_unique<hw::Follower>(*config, *leader, *memory_, [&engine] { engine.stop(); });
+  follower_->page_copied = [this](uint64_t address, const uint8_t* bytes) {
+    if (replica_) replica_->page(address, bytes);
+    if (reference_) reference_->page(address, bytes);
+  };
 }
 
 void Cosim::molecule(const hw::Observation& observation) {
   if (disturb) disturb(*follower_);
   follower_->observe(observation);
+  const std::optional<bool> service = std::exchange(service_, std::nullopt);
+  if (replica_) {
+    if (service) replica_->service(*service);
+    replica_->record(observation);
+    if (replica_->differs()) engine_->stop();
+  }
+  if (reference_ && !follower_->difference()) {
+    const isa::FunctionalCore& core = follower_->executor().core();
+    if (service) reference_->service_done(core.special[static_cast<unsigned>(isa::Special::Gcount)]);
+    if (!observation.record->committed) return;
+    if (disturb_reference) disturb_reference(*reference_);
+    reference_->commit(observation, core.shadow);
+    if (reference_->difference()) engine_->stop();
+  }
 }
 
-void Cosim::before_service() { follower_->before_service(); }
-void Cosim::after_service(bool stop) { follower_->after_service({stop, false, 0}); }
+void Cosim::before_service(fw::Service kind) {
+  follower_->before_service();
+  if (reference_) reference_->before_service(kind);
+}
+void Cosim::after_service(bool stop) {
+  follower_->after_service({stop, false, 0});
+  if (reference_) reference_->after_service();
+  service_ = stop;
+}
+void Cosim::end(uint64_t) {
+  if (replica_) replica_->finish();
+}
 
-const std::optional<hw::Difference>& Cosim::difference() const { return follower_->difference(); }
+/// Of two differences the earlier counts.
+bool Cosim::of_the_rtl() const {
+  if (!replica_ || !replica_->difference()) return false;
+  return !follower_->difference() || replica_->difference()->record <= follower_->difference()->record;
+}
+const std::optional<hw::Difference>& Cosim::difference() const { return of_the_rtl() ? replica_->difference() : follower_->difference(); }
 uint64_t Cosim::records() const { return follower_->records(); }
 uint64_t Cosim::commits() const { return follower_->commits(); }
 
 std::string Cosim::record_lines() const {
-  std::string text = "#    ready     issued host-pc, register writes, accesses, commit\n";
-  for (const hw::Follower::Step& step : follower_->recent()) text += line_of(step) + "\n";
+  std::string text = kRecordHeading;
+  if (of_the_rtl()) return text + replica_->record_lines();
+  for (const hw::Follower::Step& step : follower_->recent()) text += line_of(step.observation, step.record) + "\n";
   return text;
 }
 
 /// The x86 instructions from the last commit on which both agree: the first that is wrong is among them or follows.
-std::string Cosim::guest_code() const {
+std::string Cosim::guest_code(uint64_t eip) const {
   constexpr unsigned kInstructions = 12;
-  uint64_t eip = follower_->guest_pc();
   std::string text;
   for (unsigned i = 0; i < kInstructions; ++i) {
     uint8_t bytes[15];
@@ -108,31 +105,30 @@ std::string Cosim::guest_code() const {
   return text;
 }
 
-std::string Cosim::host_code(uint64_t address) const {
-  const isa::PhysicalMemory& memory = *engine_->physical_memory();
-  const uint64_t end = memory.concealed_base() + memory.concealed_size();
-  uint32_t words[isa::kMaxWords] = {};
-  const unsigned available = address < memory.concealed_base() || address >= end ? 0 : static_cast<unsigned>(std::min<uint64_t>((end - address) / 4, isa::kMaxWords));
-  if (available == 0) return "(no code can be here)";
-  std::memcpy(words, memory.ram(address, 4 * available), 4 * available);
-  isa::Molecule molecule;
-  if (!isa::decode(words, available, address, molecule).ok()) return "(no molecule)";
-  return isa::disassemble(molecule);
-}
-
-std::string Cosim::report() const {
-  if (!difference()) return "";
-  const hw::Difference& d = *difference();
-  std::string text = fmt::format("The cores differ in record {}, cycle {}, molecule {:#x}:\n  {}: SystemC core {}, functional executor {}\n", d.record,
-                                 d.cycle, d.address, d.field, d.leader, d.follower);
-  text += fmt::format("Both agree up to the commit at eip {:#010x}, after {} x86 instructions. From there:\n{}", d.guest_pc,
-                      follower_->executor().core().special[static_cast<unsigned>(isa::Special::Gcount)], guest_code());
-  text += "Host code, the last molecules:\n";
+std::string Cosim::host_code() const {
+  if (of_the_rtl()) return replica_->host_code();
+  std::string text;
   const std::vector<hw::Follower::Step> steps = follower_->recent();
   for (std::size_t i = steps.size() > 12 ? steps.size() - 12 : 0; i < steps.size(); ++i) {
     const hw::Observation& o = steps[i].observation;
-    text += fmt::format("{} {:>10}  {:#x}  {}\n", i + 1 == steps.size() ? ">" : " ", o.issued, o.address, host_code(o.address));
+    text += fmt::format("{} {:>10}  {:#x}  {}\n", i + 1 == steps.size() ? ">" : " ", o.issued, o.address,
+                        sim::host_code(*engine_->physical_memory(), o.address));
   }
+  return text;
+}
+
+std::string Cosim::report() const {
+  if (!difference()) return reference_ ? reference_->report() : "";
+  const hw::Difference& d = *difference();
+  const bool rtl = of_the_rtl();
+  std::string text = fmt::format("The cores differ in record {}, cycle {}, molecule {:#x}:\n  {}: SystemC core {}, {} {}\n", d.record,
+                                 d.cycle, d.address, d.field, d.leader, rtl ? "RTL core" : "functional executor", d.follower);
+  const uint64_t instructions =
+      rtl ? replica_->instructions() : follower_->executor().core().special[static_cast<unsigned>(isa::Special::Gcount)];
+  text += fmt::format("Both agree up to the commit at eip {:#010x}, after {} x86 instructions. From there:\n{}", d.guest_pc, instructions,
+                      guest_code(d.guest_pc));
+  text += "Host code, the last molecules:\n" + host_code();
+  if (rtl && !replica_->waves().empty()) text += "Waves: " + replica_->waves() + "\n";
   return text;
 }
 

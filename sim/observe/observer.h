@@ -2,6 +2,7 @@
 // cycle, whether or not it is watched.
 #pragma once
 
+#include "firmware/abi.h"
 #include "firmware/notice.h"
 #include "hw/observer.h"
 #include "isa-host/machine.h"
@@ -21,7 +22,7 @@ class RunObserver {
   /// Whether molecule() is to be given retire records.
   virtual bool wants_records() const { return false; }
   /// Around each platform service, which may change memory; `stop`: it ends the run.
-  virtual void before_service() {}
+  virtual void before_service(fw::Service) {}
   virtual void after_service(bool /*stop*/) {}
   /// The run has ended.
   virtual void end(uint64_t /*cycle*/) {}

@@ -2,7 +2,7 @@
 """Compares i386 programs run by chrysalis with the same programs run by this machine's processor.
 
 Each command line of a list runs twice in equal, fresh folders: natively, and as
-`chrysalis run OPTIONS -- PROGRAM ARGS`. Standard output, standard error, exit code and the files left behind must
+`chrysalis run OPTIONS -- PROGRAM ARGS`, or cosim instead of run. Standard output, standard error, exit code and the files left behind must
 be equal.
 
 Either all lines are arguments of one program (--program, for busybox; the folder then holds its fixtures), or the
@@ -164,7 +164,7 @@ def compare(arguments, base, line, index, options):
     path = os.path.join(base, 'bin')
     native = execute(command, folders[0], stdin_name, 60, path)
     stats = os.path.join(base, f'{index}.json')
-    ours = execute([arguments.chrysalis, 'run', '--quiet', '--env', 'PATH=' + path, '--stats', stats] + shlex.split(options) +
+    ours = execute([arguments.chrysalis, arguments.command, '--quiet', '--env', 'PATH=' + path, '--stats', stats] + shlex.split(options) +
                    ['--'] + command, folders[1], stdin_name, arguments.timeout, path)
     problems = []
     for what, want, got in zip(('exit code', 'standard output', 'standard error'), native, ours):
@@ -197,7 +197,8 @@ def main():
     which.add_argument('--program')
     which.add_argument('--guests', metavar='FOLDER')
     parser.add_argument('--list', required=True)
-    parser.add_argument('--options', action='append', help='options of chrysalis run; repeatable')
+    parser.add_argument('--command', default='run', choices=['run', 'cosim'], help='of chrysalis; default: run')
+    parser.add_argument('--options', action='append', help='options of that command; repeatable')
     parser.add_argument('--all-options', action='store_true', help='every line with every set of options')
     parser.add_argument('--succeeding', action='store_true', help='the native exit code must be 0, too')
     parser.add_argument('--only', default='', help='only lines whose text contains this')

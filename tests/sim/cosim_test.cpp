@@ -101,5 +101,54 @@ TEST(Cosim, WhatAServiceDidNotSeeIsFound) {
   EXPECT_EQ(difference.field, "memory before the service") << report;
 }
 
+// -- the x86 reference ------------------------------------------------------------------------------------------------
+
+TEST(CosimReference, AgreesThroughAllGears) {
+  RunRequest request = kernel("quicksort-O2", "crusoe");
+  request.limits = {};
+  Cosim cosim({{}, true});
+  request.observers.push_back(&cosim);
+  std::string report;
+  request.at_end = [&](const RunResult& result) {
+    report = cosim.report();
+    EXPECT_GT(result.statistics.count("firmware.translations.gear3"), 0u);
+  };
+  run_program(request);
+  EXPECT_EQ(report, "");
+  EXPECT_GT(cosim.referenced(), 10'000u);
+  EXPECT_GE(cosim.reference()->instructions(), 100'000u);
+}
+
+/// The reference is spoiled by `disturb` once it has completed `from` instructions.
+Reference::Difference spoiled(uint64_t from, const char* max_gear, const std::function<void(Reference&)>& disturb, std::string& report) {
+  RunRequest request = kernel("quicksort-O2", "crusoe");
+  apply_assignment(request.settings, max_gear);
+  Cosim cosim({{}, true});
+  bool done = false;
+  cosim.disturb_reference = [&](Reference& reference) {
+    if (done || reference.instructions() < from) return;
+    done = true;
+    disturb(reference);
+  };
+  request.observers.push_back(&cosim);
+  request.at_end = [&](const RunResult&) { report = cosim.report(); };
+  EXPECT_EQ(run_program(request).reason, StopReason::Stopped);
+  EXPECT_TRUE(done);
+  return cosim.reference()->difference().value_or(Reference::Difference{});
+}
+
+TEST(CosimReference, AnotherRegisterIsNamedWithItsInstruction) {
+  for (const char* gear : {"firmware.max_gear=0", "firmware.max_gear=3"}) {
+    std::string report;
+    // ESP: few instructions write it, and all that follows uses it.
+    const Reference::Difference d = spoiled(1'000, gear, [](Reference& r) { r.context().slot[4] ^= 0x1000; }, report);
+    EXPECT_GE(d.instructions, 1'000u);
+    EXPECT_LT(d.instructions, 1'200u);
+    EXPECT_NE(report.find("First x86 instruction with another result"), std::string::npos) << report;
+    EXPECT_NE(d.eip, 0u);
+    EXPECT_NE(report.find(d.code), std::string::npos) << report;
+  }
+}
+
 }  // namespace
 }  // namespace chrysalis::sim
