@@ -130,7 +130,7 @@ ValueId GuestRegionBuilder::emit_const(uint64_t value) {
 /// State that no instruction of a region changes is loaded once.
 ValueId GuestRegionBuilder::read_other(GuestReg reg) {
   ValueId& known = others_[static_cast<unsigned>(reg)];
-  if (known != kNoValue) return known;
+  if (known != kNoValue && !reloads_state_) return known;
   ir::Inst load;
   load.op = Op::CLoad;
   load.width = 64;

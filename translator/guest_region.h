@@ -38,6 +38,9 @@ class GuestRegionBuilder {
   void begin(uint32_t eip) { begin(root_, eip); }
   void begin(Region& region, uint32_t eip);
 
+  /// Guest state beside registers and flags is loaded wherever it is read from now on, as gear 1 does, instead of once.
+  void reload_state() { reloads_state_ = true; }
+
   /// Where a path of a tree could begin: the state behind a side exit.
   struct Fork {
     size_t point;        ///< its map; kNoPoint: append() has made none, or one that no path can follow
@@ -110,6 +113,7 @@ class GuestRegionBuilder {
   uint32_t pc_ = 0;                 ///< of that commit
   unsigned stores_ = 0;             ///< guest stores since
   bool ended_ = false;
+  bool reloads_state_ = false;
   // If-conversion under way.
   ir::Cond branch_cond_ = ir::Cond::O;
   ir::ValueId branch_on_ = ir::kNoValue;     ///< kNoValue: none

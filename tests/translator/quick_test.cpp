@@ -1,9 +1,12 @@
 // Gear 1: blocks of random x86 sequences, translated and executed, against the reference evaluator of lifted code:
 // registers, flags, memory, the exit taken, counters, and that whatever faults leaves the state at the block's entry.
+// The schedule checker proves those without counters, and refuses them once something in them is wrong.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <memory>
 
 #include "isa-host/assembler.h"
@@ -12,8 +15,10 @@
 #include "tests/translator/legality.h"
 #include "tests/translator/machines.h"
 #include "tests/x86-frontend/sequence.h"
+#include "translator/check/quick_form.h"
 #include "translator/ir/text.h"
 #include "translator/quick.h"
+#include "translator/regalloc.h"
 
 namespace chrysalis::test {
 namespace {
@@ -23,6 +28,7 @@ using translator::QuickCode;
 using translator::QuickExitKind;
 using translator::QuickLikely;
 using translator::QuickTranslator;
+using translator::checking::Rule;
 
 constexpr uint64_t kConcealed = 0x7000'0000, kConcealedSize = 32 << 20;
 constexpr uint64_t kContext = kConcealed + 0x1000, kCounters = kConcealed + 0x2000, kVector = kConcealed + 0x4000,
@@ -73,6 +79,87 @@ struct Expected {
   ir::ExitKind kind = ir::ExitKind::Jump;
 };
 
+/// A change that breaks a known rule of the checker's. False: there is nothing to change.
+struct Spoiler {
+  const char* name;
+  Rule refused_by[3];
+  bool (*change)(translator::CompiledRegion& form);
+  bool may_be_harmless = false;
+};
+
+/// Changes the first atom that `fits`.
+template <class Fits, class Change>
+bool change_atom(translator::CompiledRegion& form, Fits fits, Change change) {
+  for (uint32_t m = 0; m < form.molecules.size(); ++m) {
+    for (uint32_t a = form.molecules[m].first; a < form.molecules[m].first + form.molecules[m].count; ++a) {
+      if (!fits(form.atoms[a], isa::info(form.atoms[a].op), m < form.main_molecules)) continue;
+      change(form.atoms[a]);
+      return true;
+    }
+  }
+  return false;
+}
+
+constexpr Spoiler kSpoilers[] = {
+    {"a wrong count", {Rule::Commit}, [](translator::CompiledRegion& form) {
+       return change_atom(form, [](const isa::Atom&, const isa::AtomInfo& row, bool) { return row.has(isa::kCommit); },
+                          [](isa::Atom& atom) { atom.count ^= 1; });
+     }},
+    {"a wrong guest PC", {Rule::Commit}, [](translator::CompiledRegion& form) {
+       return change_atom(form, [](const isa::Atom& atom, const isa::AtomInfo&, bool) { return atom.op == isa::Op::Commit && atom.mode == isa::Mode::Long; },
+                          [](isa::Atom& atom) { atom.imm ^= 4; });
+     }},
+    {"a commit left out", {Rule::Commit}, [](translator::CompiledRegion& form) {
+       return change_atom(form, [](const isa::Atom&, const isa::AtomInfo& row, bool) { return row.has(isa::kCommit); }, [](isa::Atom& atom) { atom = {}; });
+     }},
+    {"a condition inverted", {Rule::Exit}, [](translator::CompiledRegion& form) {
+       return change_atom(form, [](const isa::Atom& atom, const isa::AtomInfo&, bool) { return atom.op == isa::Op::BrCc; },
+                          [](isa::Atom& atom) { atom.cond = static_cast<isa::Cond>(static_cast<unsigned>(atom.cond) ^ 1); });
+     }},
+    {"a store left out", {Rule::Once}, [](translator::CompiledRegion& form) {
+       return change_atom(form, [](const isa::Atom&, const isa::AtomInfo& row, bool) { return row.has(isa::kStore) && row.has(isa::kGuest); },
+                          [](isa::Atom& atom) { atom = {}; });
+     }},
+    {"a load of another address", {Rule::Operand}, [](translator::CompiledRegion& form) {
+       return change_atom(form, [](const isa::Atom& atom, const isa::AtomInfo& row, bool) { return row.has(isa::kLoad) && row.has(isa::kGuest) && atom.ra != isa::kZero; },
+                          [](isa::Atom& atom) { atom.ra = isa::kZero; });
+     }},
+    {"a result in another register", {Rule::Map, Rule::Commit}, [](translator::CompiledRegion& form) {
+       // The last one: what is overwritten may be anything.
+       const auto& last = form.molecules[form.main_molecules - 1];
+       for (uint32_t a = last.first + last.count; a-- > 0;) {
+         if (!isa::info(form.atoms[a].op).uses(isa::kWritesRd) || form.atoms[a].rd >= 8) continue;
+         form.atoms[a].rd = 27;
+         return true;
+       }
+       return false;
+     }, true},  // a rotation by 32
+    {"a register of somebody else's", {Rule::Register}, [](translator::CompiledRegion& form) {
+       return change_atom(form, [](const isa::Atom& atom, const isa::AtomInfo& row, bool main) { return main && row.uses(isa::kWritesRd) && atom.rd != isa::kZero; },
+                          [](isa::Atom& atom) { atom.rd = static_cast<uint8_t>(isa::firmware_register(8)); });
+     }},
+    {"the number of another exit", {Rule::Link}, [](translator::CompiledRegion& form) {
+       // Of one that can be led elsewhere.
+       const auto exit = std::find_if(form.exits.begin(), form.exits.end(), [&](const auto& e) { return e.atom < form.atoms.size(); });
+       if (exit == form.exits.end()) return false;
+       const auto& stub = form.molecules[exit->link];
+       for (uint32_t a = stub.first; a < form.atoms.size(); ++a) {
+         if (form.atoms[a].rd != translator::kExitNumber || form.atoms[a].op != isa::Op::Or32) continue;
+         ++form.atoms[a].imm;
+         return true;
+       }
+       return false;
+     }},
+    {"a cycle early", {Rule::Latency}, [](translator::CompiledRegion& form) {
+       for (uint32_t m = 1; m < form.main_molecules; ++m) {
+         if (form.molecules[m].cycle == form.molecules[m - 1].cycle + 1) continue;
+         --form.molecules[m].cycle;
+         return true;
+       }
+       return false;
+     }},
+};
+
 class Guest {
  public:
   Guest(const isa::MachineDescription& machine, const Variant& variant)
@@ -115,8 +202,11 @@ class Guest {
       const Expected expected = evaluate_block();
       translator::QuickPlacement placement{kCodeAt, variant_.far ? kFar : kNear, kFirstExit, kFirstCounter,
                                            static_cast<QuickLikely>(random.below(3))};
+      const bool provable = !variant_.instrument && !variant_.loop_directly;
+      if (provable) placement.likely = QuickLikely::Unknown;
       const QuickCode& code = translator_.finish(placement);
       check_molecules(code);
+      if (provable) prove(code, placement);
       execute(code, before, expected, random);
       if (testing::Test::HasFailure()) {
         report(code, before);
@@ -134,12 +224,10 @@ class Guest {
 
   uint64_t blocks = 0, instructions = 0, words = 0, faults = 0, loops = 0, found = 0, refused = 0, full = 0;
   uint64_t taken[9] = {};  ///< exits, by kind
+  uint64_t proved = 0, spoilt[std::size(kSpoilers)] = {};
 
  private:
-  struct Step {
-    uint32_t eip, next;
-    ir::Code code;
-  };
+  using Step = translator::checking::BlockInstruction;
 
   static isa::MachineDescription with_look_up(isa::MachineDescription machine, bool look_up) {
     machine.jtb_entries = look_up ? 64 : 0;
@@ -172,8 +260,8 @@ class Guest {
       x86::DecodedInst inst;
       if (!fetch(at, inst)) break;
       const uint32_t next = at + inst.length;
-      Step step{at, next, {}};
-      x86::lift(inst, at, options, step.code);
+      Step step{{}, at, next};
+      x86::lift(inst, at, options, step.lifted);
       x86::lift(inst, at, options, translator_.code());
       const QuickTranslator::Step verdict = translator_.add(next);
       refused_ = verdict == QuickTranslator::Step::Refused;
@@ -232,7 +320,7 @@ class Guest {
       EvalResult result;
       uint32_t done = 0;
       for (const Step& step : steps_) {
-        result = evaluate(step.code, machine_, model_, log_);
+        result = evaluate(step.lifted, machine_, model_, log_);
         if (result.kind == EvalResult::Faulted) {
           roll_back();
           return expected;
@@ -250,7 +338,7 @@ class Guest {
       ++expected.exits;
       expected.instructions = done;
       expected.completed += done;
-      const ir::Op last = steps_.back().code.insts.empty() ? ir::Op::Const : steps_.back().code.insts.back().op;
+      const ir::Op last = steps_.back().lifted.insts.empty() ? ir::Op::Const : steps_.back().lifted.insts.back().op;
       expected.indirect = result.kind == EvalResult::Exited && last == ir::Op::ExitInd;
       expected.kind = result.exit;
       expected.target = result.kind == EvalResult::Exited ? result.target : steps_.back().next;
@@ -268,6 +356,27 @@ class Guest {
       at += molecule.bytes / 4;
     }
     ASSERT_LE(code.main_words, code.words.size());
+  }
+
+  /// The checker accepts the block, and refuses it with each change.
+  void prove(const QuickCode& code, const translator::QuickPlacement& placement) {
+    namespace checking = translator::checking;
+    const checking::BlockCheck made = checking::check_block(steps_, kContext, machine_description_, code, placement);
+    ASSERT_TRUE(made.findings.empty()) << checking::report(made.findings, made.form) << ir::text(made.region.code) << checking::listing(made.form);
+    if (!made.checked) return;
+    ++proved;
+    if (proved % 4 != 0) return;
+    for (size_t i = 0; i < std::size(kSpoilers); ++i) {
+      translator::CompiledRegion form = made.form;
+      if (!kSpoilers[i].change(form)) continue;
+      const auto findings = checking::check(made.region, machine_description_, form, {placement.first_exit, false});
+      if (findings.empty() && kSpoilers[i].may_be_harmless) continue;
+      ++spoilt[i];
+      const bool refused = std::any_of(findings.begin(), findings.end(), [&](const checking::Finding& finding) {
+        return std::find(std::begin(kSpoilers[i].refused_by), std::end(kSpoilers[i].refused_by), finding.rule) != std::end(kSpoilers[i].refused_by);
+      });
+      ASSERT_TRUE(refused) << kSpoilers[i].name << "\n" << checking::report(findings, form) << ir::text(made.region.code) << checking::listing(form);
+    }
   }
 
   void execute(const QuickCode& code, const Machine& before, const Expected& expected, oracle::Random& random) {
@@ -377,7 +486,7 @@ class Guest {
 
   void report(const QuickCode& code, const Machine& before) {
     std::string text;
-    for (const Step& step : steps_) text += "instruction at " + std::to_string(step.eip) + "\n" + ir::text(step.code);
+    for (const Step& step : steps_) text += "instruction at " + std::to_string(step.eip) + "\n" + ir::text(step.lifted);
     text += isa::disassemble_bytes(reinterpret_cast<const uint8_t*>(code.words.data()), 4 * code.words.size(), kCodeAt);
     for (unsigned r = 0; r < 10; ++r) text += "r" + std::to_string(r) + " " + std::to_string(before.reg[r]) + " -> " + std::to_string(machine_.reg[r]) + "\n";
     ADD_FAILURE() << "exit or event " << port_.last << "\n" << text;
@@ -406,7 +515,7 @@ class QuickFuzz : public testing::TestWithParam<NamedMachine> {
     const char* const more = std::getenv("CHRYSALIS_FUZZ_SEEDS");
     if (more != nullptr) sequences = std::strtoull(more, nullptr, 10);
     uint64_t blocks = 0, instructions = 0, words = 0, faults = 0, loops = 0, found = 0, refused = 0;
-    uint64_t taken[9] = {};
+    uint64_t taken[9] = {}, proved = 0, spoilt[std::size(kSpoilers)] = {};
     constexpr unsigned kVariants = 16;
     for (unsigned v = 0; v < kVariants; ++v) {
       Guest guest(GetParam().machine, variant(v));
@@ -419,6 +528,8 @@ class QuickFuzz : public testing::TestWithParam<NamedMachine> {
       blocks += guest.blocks, instructions += guest.instructions, words += guest.words, faults += guest.faults;
       loops += guest.loops, found += guest.found, refused += guest.refused;
       for (unsigned k = 0; k < 9; ++k) taken[k] += guest.taken[k];
+      proved += guest.proved;
+      for (size_t i = 0; i < std::size(kSpoilers); ++i) spoilt[i] += guest.spoilt[i];
     }
     std::printf("%llu blocks, %llu instructions, %llu words; %llu faults, %llu loops, %llu look-ups that hit, %llu refused; exits by kind:",
                 static_cast<unsigned long long>(blocks), static_cast<unsigned long long>(instructions),
@@ -435,6 +546,9 @@ class QuickFuzz : public testing::TestWithParam<NamedMachine> {
     }
     EXPECT_GT(loops, 0u);
     EXPECT_GT(found, 0u);
+    std::printf("%llu blocks proved\n", static_cast<unsigned long long>(proved));
+    EXPECT_GT(proved, blocks / 8);  // a quarter of the variants has neither counters nor direct loops
+    for (size_t i = 0; i < std::size(kSpoilers); ++i) EXPECT_GT(spoilt[i], 5u) << kSpoilers[i].name;
   }
 };
 

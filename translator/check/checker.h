@@ -72,6 +72,8 @@ class Checker {
 
   // The region.
   void read_region();
+  /// What `reg` holds at the entry.
+  Term at_entry(unsigned reg) { return terms_.leaf(Source::Entry, reg, entry_width_[reg]); }
   void add_access(uint32_t inst);
   const ir::Inst& inst(uint32_t index) const { return region_.code.insts[index]; }
   Term value(ir::ValueId id) const { return id == ir::kNoValue ? 0 : values_[id]; }
@@ -145,6 +147,7 @@ class Checker {
   bool ambiguous_ = false;
 
   Terms terms_;
+  std::array<uint8_t, kRegisters> entry_width_{};  // bits that can be set
   std::vector<Term> values_;        // by ValueId
   std::vector<Access> accesses_;    // in the order of the region
   std::vector<Event> events_;       // in the order of the region

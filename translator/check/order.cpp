@@ -154,6 +154,8 @@ void Checker::check_event(const Access& access, const Event& event) {
     }
     return;
   }
+  // Where a trap rolls back, it takes back stores on either side of it, and interpretation meets first whatever comes first.
+  if (access.guest && (before || access.is_store()) && what.op == ir::Op::TrapIf && region_.faults_roll_back) return;
   if (access.is_store()) {
     if (before && access.molecule > event.molecule) report(Rule::Visible, access, "the store " + describe(access) + " is made behind " + other);
     if (!before && access.molecule <= event.molecule) report(Rule::Visible, access, "the store " + describe(access) + " is made above " + other);

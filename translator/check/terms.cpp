@@ -146,7 +146,7 @@ Term Terms::lea(Term base, Term index, unsigned scale, uint64_t imm, unsigned wi
     imm += constant_of(base);
     base = zero();
   }
-  return node(Op::Lea, width, width, low(base, width), low(index, width), 0, 0, scale, imm & mask(width));
+  return add(node(Op::Lea, width, width, low(base, width), low(index, width), 0, 0, scale), constant(imm), width);
 }
 
 /// A shift count: what is masked off does not matter.
@@ -178,7 +178,13 @@ Term Terms::value(const Operation& operation) {
     case Op::Clz: case Op::Ctz: case Op::Popcnt: return node(op, width, 7, a);
     case Op::Shl: case Op::Shr: case Op::Sar: case Op::Rol: case Op::Ror: {
       const Term by = count(s[1], width);
-      return by == zero() ? zext(a, width) : node(op, width, width, a, by);
+      if (by == zero()) return zext(a, width);
+      unsigned zero_from = width;
+      if (op == Op::Shr && is_constant(by)) {
+        const auto bits = std::min<uint64_t>(width, at(a).zero_from);
+        zero_from = static_cast<unsigned>(bits - std::min(bits, constant_of(by)));
+      }
+      return node(op, width, zero_from, a, by);
     }
     case Op::Rcl: case Op::Rcr: return node(op, width, width, a, count(s[1], width), s[2]);
     case Op::Shld: case Op::Shrd: return node(op, width, width, a, b, count(s[2], width));
@@ -208,6 +214,10 @@ Term Terms::value(const Operation& operation) {
       if (yes == no) return zext(yes, width);
       return zext(node(select, 64, std::max(at(yes).zero_from, at(no).zero_from), s[0], yes, no, 0, cond), width);
     }
+    case Op::Or:
+      if (a == zero()) return zext(b, width);  // how gear 1 loads a literal
+      if (b == zero()) return zext(a, width);
+      return node(op, width, std::min<unsigned>(width, std::max(at(a).zero_from, at(b).zero_from)), std::min(a, b), std::max(a, b));
     case Op::And: {
       const unsigned zero_from = std::min({width, unsigned{at(a).zero_from}, unsigned{at(b).zero_from}});
       return node(op, width, zero_from, std::min(a, b), std::max(a, b));

@@ -82,11 +82,14 @@ std::vector<Finding> Checker::run() {
 
 void Checker::read_region() {
   writable_ = region_.allocatable | uint64_t{1} << kMoveScratch | uint64_t{1} << kTargetScratch;
-  spill_base_ = terms_.leaf(Source::Entry, kSpillBase);
+  entry_width_.fill(64);
   for (const Binding& binding : region_.entry) {
-    values_[binding.value] = terms_.leaf(Source::Entry, binding.reg);
+    // Where a path of a tree begins, guest registers are anywhere.
+    if (path_ == 0) entry_width_[binding.reg] = entry_width(region_, binding);
+    values_[binding.value] = at_entry(binding.reg);
     binds_spill_base_ |= binding.reg == kSpillBase;
   }
+  spill_base_ = at_entry(kSpillBase);
   if (region_.stack != ir::kNoValue) {
     has_stack_ = true;
     stack_ = values_[region_.stack];
@@ -155,7 +158,7 @@ bool Checker::needs_commit(const Event& event) const {
 
 void Checker::walk_main() {
   State state;
-  for (unsigned reg = 0; reg < kRegisters; ++reg) state.reg[reg] = terms_.leaf(Source::Entry, reg);
+  for (unsigned reg = 0; reg < kRegisters; ++reg) state.reg[reg] = at_entry(reg);
   state.reg[isa::kZero] = terms_.zero();
   const bool at_checkpoint = region_.faults_roll_back && path_ == 0;
   for (unsigned reg = 0; reg < isa::kShadowedInt; ++reg) state.shadow[reg] = at_checkpoint ? state.reg[reg] : undefined();
@@ -482,7 +485,10 @@ void Checker::check_link(const At& at, uint32_t exit, uint32_t target, bool retu
       if (atom.op != isa::Op::Br || leave == nullptr || leave->kind != Target::Leave) report(Rule::Link, here, "it does not lead to the monitor");
       for (unsigned reg = 0; reg < kRegisters; ++reg) {
         Term wanted = entered.reg[reg];
-        if (reg == isa::kGuestEip) wanted = terms_.constant(static_cast<uint64_t>(static_cast<int64_t>(static_cast<int32_t>(target))));
+        if (reg == isa::kGuestEip) {  // 32 bits of it count
+          if (terms_.low(state.reg[reg], 32) == terms_.constant(target)) continue;
+          wanted = terms_.constant(target);
+        }
         if (reg == kExitNumber) wanted = terms_.constant(options_.first_exit + exit);
         if (state.reg[reg] != wanted) report(Rule::Link, here, isa::register_name(static_cast<isa::RegName>(reg)) + " is " + terms_.text(state.reg[reg]) + ", not " + terms_.text(wanted));
       }
