@@ -19,12 +19,11 @@ import tempfile
 PER_PROGRAM = 25
 ROUNDS = 24
 # A round is soon worth each gear.
-OPTIONS = ['firmware.gear1_threshold=3', 'firmware.gear2_threshold=6', 'firmware.gear3_threshold=1', 'firmware.sample_period=3000', 'guest.ram=64']
+OPTIONS = ['firmware.gear1_threshold=3', 'firmware.gear2_threshold=6', 'firmware.gear3_threshold=1', 'firmware.sample_period=5000', 'guest.ram=64']
 REGISTERS = ['eax', 'ecx', 'edx', 'ebx', 'esi', 'edi']
 WORDS = ['ax', 'cx', 'dx', 'bx', 'si', 'di']
 BYTES = ['al', 'cl', 'dl', 'bl', 'ah', 'ch', 'dh', 'bh']
 CONDITIONS = ['o', 'no', 'b', 'ae', 'e', 'ne', 'be', 'a', 's', 'ns', 'p', 'np', 'l', 'ge', 'le', 'g']
-# Their flags are undefined, or depend on a count: who reads flags compares first.
 BINARY = ['add', 'sub', 'and', 'or', 'xor', 'mov', 'cmp', 'test']
 
 
@@ -78,7 +77,6 @@ class Program:
             self.emit(f'{operation} {self.one_of(names)}, {self.immediate(bits)}')
         else:
             place = self.memory(pointer)
-            # A high byte cannot be in a molecule's address, but in none of ours either.
             if form == 2 and operation != 'test':
                 where = f'{self.one_of(names)}, {place}'
             else:

@@ -103,7 +103,7 @@ Verdict judge(std::vector<Stimulus>& all) {
 /// In a process of its own: a defective core may stop the process, or never come to an end.
 Verdict judge_apart(std::vector<Stimulus>& all) {
   // Of processor time: what others do on the machine changes no verdict.
-  constexpr itimerval kLimit{{0, 0}, {60, 0}};
+  constexpr itimerval kLimit{{0, 0}, {20, 0}};
   int ends[2];
   if (::pipe(ends) != 0) std::exit(2);
   const pid_t child = ::fork();
