@@ -127,6 +127,8 @@ class Generator {
   /// of the entry beforehand, once for all accesses: what comes late has no addition on its way to memory.
   const ir::Inst* fusible_sum(const ir::Inst& inst) const {
     if (!offsets_ || !(ir::info(inst.op).effects & ir::kGuest)) return nullptr;
+    // A store that has to check what loads keep needs its mask where the second register would be.
+    if (inst.op == ir::Op::Store && !kept_until_.empty()) return nullptr;
     const ir::Inst* def = definition(inst.src[0]);
     if (def == nullptr || def->value != inst.src[0] || def->width != 32) return nullptr;
     if (def->op != ir::Op::Add && (def->op != ir::Op::Lea || def->aux != 0)) return nullptr;
