@@ -92,9 +92,10 @@ TEST(Cosim, ALostGatedStoreIsNamed) {
 }
 
 TEST(Cosim, WhatAServiceDidNotSeeIsFound) {
-  // A byte of guest memory that nobody reads: only the comparison at the next service can tell.
+  // A byte of guest memory that nobody reads: only the comparison at the next service can tell. After boot: what is spoiled before the
+  // first service is copied over, not found.
   hw::Difference difference;
-  const std::string report = report_of(1'000, [](hw::Follower& follower) {
+  const std::string report = report_of(1'000'000, [](hw::Follower& follower) {
     uint8_t* byte = follower.memory().ram(follower.memory().guest_size() - 1, 1);
     *byte ^= 1;
   }, difference);
