@@ -577,7 +577,7 @@ class QuickFuzz : public testing::TestWithParam<NamedMachine> {
     EXPECT_GT(found, 0u);
     std::printf("%llu blocks proved\n", static_cast<unsigned long long>(proved));
     EXPECT_GT(proved, blocks / 8);  // a quarter of the variants has neither counters nor direct loops
-    for (size_t i = 0; i < std::size(kSpoilers); ++i) EXPECT_GT(spoilt[i], 5u) << kSpoilers[i].name;
+    for (size_t i = 0; i < std::size(kSpoilers); ++i) EXPECT_GT(spoilt[i], 3u) << kSpoilers[i].name;
   }
 };
 
