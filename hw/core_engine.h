@@ -69,7 +69,8 @@ class CoreEngine {
   virtual void reset() = 0;
   /// Executes from where the last run ended.
   virtual RunEnd run(const RunLimits& limits) = 0;
-  /// Makes run() return at its next synchronisation. May be called from anywhere, a signal handler too.
+  /// Makes run() return: at once for an observer, at its next synchronisation otherwise. May be called from anywhere, a signal
+  /// handler too.
   virtual void stop() = 0;
 
   /// Cycles passed: the next molecule comes up in this one, or its waiting so far has been charged.

@@ -211,6 +211,7 @@ void Engine::end_observation(const Decoded& molecule, Cycle issued, Cycle done, 
   o.record = recorder_ == nullptr ? nullptr : &recorder_->finish(core_);
   for (unsigned i = 0; i < kCharges; ++i) o.charged[i] = account_[observed_mode_].cycles[i] - o.charged[i];
   observer_->observe(o);
+  if (stop_requested_) attend_from_ = 0;
 }
 
 template <bool kObserved> RunEnd Engine::loop(const RunLimits& limits) {
@@ -613,7 +614,7 @@ void Engine::look_ahead() {
     const Cycle period = core_.special_ref(Special::SamplePeriod);
     if (period != 0 && period < kNever - last_sample_) from = std::min(from, last_sample_ + period);
   }
-  attend_from_ = limit_reached_ ? 0 : from;
+  attend_from_ = limit_reached_ || stop_requested_ ? 0 : from;
 }
 
 /// Rule T4. A sample that is due in the cycle of an interrupt is lost.

@@ -81,7 +81,7 @@ class Platform {
   /// Runs from where the last run ended until a limit, the service handler or stop() ends it. Between calls
   /// the state is that between two molecules.
   End run(uint64_t max_cycles = UINT64_MAX, uint64_t max_instructions = UINT64_MAX);
-  /// Ends run() within a quantum. May be called from a service handler, another thread or a signal handler.
+  /// Ends run(): at once for an observer, otherwise within a quantum. May be called from a service handler, another thread or a signal handler.
   void stop();
 
   uint64_t cycles() const;

@@ -4,6 +4,8 @@
 // Freestanding C++17.
 #pragma once
 
+#include <type_traits>
+
 #include "isa-host/atom.h"
 
 namespace chrysalis::isa {
@@ -26,8 +28,15 @@ struct MachineDescription {
   uint8_t rollback_penalty = 8;             ///< rollback, by atom or event
   uint8_t event_penalty = 4;                ///< entry into the firmware; on top of rollback_penalty if it rolls back
   uint8_t eret_penalty = 3;
+  uint16_t reserved = 0;                    ///< 0, so that there is no padding
   uint64_t features = 0;                    ///< OR of Feature
 };
+
+/// Whether a program for the one is, to the cycle that its compiler expects, one for the other.
+inline bool operator==(const MachineDescription& a, const MachineDescription& b) {
+  static_assert(std::has_unique_object_representations_v<MachineDescription>, "compared byte by byte");
+  return __builtin_memcmp(&a, &b, sizeof a) == 0;
+}
 
 constexpr bool offers(uint16_t slot_units, Unit unit) {
   return slot_units != 0 && (unit == Unit::Any || (slot_units >> static_cast<unsigned>(unit) & 1) != 0);

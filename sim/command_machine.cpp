@@ -52,7 +52,7 @@ int check(const Options& options) {
   for (const std::string& name : options.machines) {
     try {
       const isa::MachineModel machine = isa::load_machine(name);
-      const image::Image image = build_firmware(machine);
+      const image::Image image = firmware_image(machine);
       fmt::print("{}: sound; the firmware takes {} molecules, {} bytes\n", name, image.statistics.molecules, image.statistics.code_bytes);
     } catch (const isa::MachineError& error) {
       for (const std::string& problem : error.problems()) fmt::print(stderr, "chrysalis: {}\n", problem);

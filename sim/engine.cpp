@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "firmware/image/error.h"
+#include "firmware/image/monitor.h"
 #include "firmware/region_shape.h"
 #include "sim/engine_core.h"
 #include "sim/error.h"
@@ -23,9 +24,10 @@ void Engine::check_rtl(const isa::MachineModel&) const { throw UserError("an RTL
 
 namespace {
 
-image::Image build(const isa::MachineModel& machine, const image::BuildOptions& options, std::vector<image::RegionPlace>* places) {
+template <class Make>
+image::Image made_for(const isa::MachineModel& machine, Make make) {
   try {
-    return image::build_image(firmware_program(), machine.core, options, places);
+    return make();
   } catch (const image::ImageError& error) {
     throw UserError(fmt::format("machine {}: the firmware cannot be built for it: {}", machine.name, error.what()));
   }
@@ -33,18 +35,14 @@ image::Image build(const isa::MachineModel& machine, const image::BuildOptions& 
 
 }  // namespace
 
-image::ElfFile firmware_program() { return image::read_elf(CHRYSALIS_FIRMWARE_ELF); }
-
-image::Image build_firmware(const isa::MachineModel& machine) {
-  image::BuildOptions options;
-  options.profile = CHRYSALIS_FIRMWARE_PROFILE;
-  return build(machine, options, nullptr);
+image::Image firmware_image(const isa::MachineModel& machine) {
+  return made_for(machine, [&] { return image::monitor_image(machine.core); });
 }
 
 image::Image build_firmware_by_blocks(const isa::MachineModel& machine, std::vector<image::RegionPlace>* places) {
   image::BuildOptions options;
   options.superblocks.max_blocks = 1;
-  return build(machine, options, places);
+  return made_for(machine, [&] { return image::build_monitor(machine.core, options, places); });
 }
 
 void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, const isa::MachineModel& machine, uint64_t guest_ram_size) {

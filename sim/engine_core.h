@@ -7,12 +7,10 @@
 
 namespace chrysalis::sim {
 
-/// The firmware built for `machine`. Throws UserError if it cannot be.
-image::Image build_firmware(const isa::MachineModel& machine);
+/// The firmware for `machine`. Throws UserError if it cannot be built.
+image::Image firmware_image(const isa::MachineModel& machine);
 /// The same, a region for each block, so that those who count blocks see them all.
 image::Image build_firmware_by_blocks(const isa::MachineModel& machine, std::vector<image::RegionPlace>* places = nullptr);
-/// What it is built from.
-image::ElfFile firmware_program();
 
 /// Copies the image to memory and fills the mailbox as the firmware expects it at reset.
 void load_firmware(const image::Image& image, const Settings& settings, const isa::MachineModel& machine, isa::PhysicalMemory& memory);

@@ -33,7 +33,7 @@ void require_rtl(const isa::MachineModel& machine) {
 class CycleEngine final : public Engine {
  public:
   CycleEngine(const isa::MachineModel& machine, const Settings& settings, const hw::EngineFactory& core, bool by_blocks)
-      : image_(by_blocks ? build_firmware_by_blocks(machine) : build_firmware(machine)), quantum_(static_cast<uint32_t>(settings.quantum)),
+      : image_(by_blocks ? build_firmware_by_blocks(machine) : firmware_image(machine)), quantum_(static_cast<uint32_t>(settings.quantum)),
         platform_(parameters(machine, quantum_, image_), settings.guest_ram_mib << 20, core) {
     load_firmware(image_, settings, machine, platform_.memory());
     for (const image::CodeRange& range : image_.ranges)

@@ -12,7 +12,7 @@ namespace {
 class FunctionalEngine final : public Engine, isa::PlatformPort {
  public:
   FunctionalEngine(const isa::MachineModel& machine, const Settings& settings)
-      : image_(build_firmware(machine)),
+      : image_(firmware_image(machine)),
         memory_(settings.guest_ram_mib << 20, fw::kConcealedBase, fw::kConcealedSize),
         executor_({machine.core, fw::kConcealedBase, fw::kConcealedSize, image_.reset}, memory_, *this) {
     load_firmware(image_, settings, machine, memory_);

@@ -25,7 +25,8 @@ class Builder {
  public:
   Builder(const ElfFile& elf, const isa::MachineDescription& machine, const BuildOptions& options)
       : elf_(elf), machine_(machine), options_(options), program_(analyze(elf)) {
-    if (!options.profile.empty()) std::tie(guidance_.counts, guidance_.known) = Profile::read(options.profile).counts(program_);
+    if (options.profile != nullptr) std::tie(guidance_.counts, guidance_.known) = options.profile->counts(program_);
+    image_.machine = machine;
     guidance_.rare_below = options.superblocks.rare_below;
   }
 

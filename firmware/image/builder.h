@@ -3,6 +3,7 @@
 
 #include "firmware/image/elf_file.h"
 #include "firmware/image/image.h"
+#include "firmware/image/profile.h"
 #include "firmware/image/superblock.h"
 #include "isa-host/machine_description.h"
 #include "translator/compile.h"
@@ -13,7 +14,7 @@ struct BuildOptions {
   uint64_t code_base = 0x7100'0000;  ///< where host code starts: kConcealedBase + 16 MiB
   SuperblockOptions superblocks;
   translator::CompileOptions compile;
-  std::string profile;  ///< file; empty: none
+  const Profile* profile = nullptr;  ///< null: none
 };
 
 /// Which block a region begins with, for those who count.

@@ -12,7 +12,7 @@ set(CHRYSALIS_RISCV_FLAGS
 set(CHRYSALIS_RISCV_INCLUDE ${CMAKE_BINARY_DIR}/riscv-include)
 file(WRITE ${CHRYSALIS_RISCV_INCLUDE}/gnu/stubs-lp64.h "")
 
-# How often the firmware's blocks run (profile.h); read when an image is built, which is when a run begins.
+# How often the firmware's blocks run (profile.h).
 set(CHRYSALIS_FIRMWARE_PROFILE ${CMAKE_SOURCE_DIR}/firmware/image/profile.txt)
 
 set(CHRYSALIS_RUNTIME_SOURCES
@@ -95,21 +95,18 @@ function(chrysalis_riscv_program name)
   add_custom_target(${name}_elf DEPENDS ${elf})
 endfunction()
 
-# chrysalis_firmware_image(name SOURCES ... MACHINE m... [FLAGS ...] [DEPENDS ...]): the program, and for each
-# machine its image ${CMAKE_BINARY_DIR}/firmware/<name>.<machine>.image. The ELF file stays, so that images for
-# other machines can be built at run time (chrysalis::image_builder). Target <name>_images.
-function(chrysalis_firmware_image name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;MACHINE;FLAGS;DEPENDS" ${ARGN})
-  chrysalis_riscv_program(${name} SOURCES ${ARG_SOURCES} FLAGS ${ARG_FLAGS} DEPENDS ${ARG_DEPENDS})
+# chrysalis_firmware_images(name): images of the program for the machines that come with us, by the firmware's profile:
+# ${CMAKE_BINARY_DIR}/firmware/<name>.<machine>.image. Target <name>_images.
+function(chrysalis_firmware_images name)
   set(elf ${CMAKE_BINARY_DIR}/firmware/${name}.elf)
   set(images)
-  foreach(machine ${ARG_MACHINE})
+  foreach(machine ${CHRYSALIS_MACHINES})
     set(image ${CMAKE_BINARY_DIR}/firmware/${name}.${machine}.image)
     add_custom_command(OUTPUT ${image}
-      COMMAND chrysalis_image_builder_tool --machine ${machine} ${elf} ${image}
-      DEPENDS ${elf} chrysalis_image_builder_tool VERBATIM
+      COMMAND chrysalis_image_builder_tool --profile ${CHRYSALIS_FIRMWARE_PROFILE} --machine ${machine} ${elf} ${image}
+      DEPENDS ${elf} ${CHRYSALIS_FIRMWARE_PROFILE} chrysalis_image_builder_tool VERBATIM
       COMMENT "Firmware image ${name} for ${machine}")
     list(APPEND images ${image})
   endforeach()
-  add_custom_target(${name}_images ALL DEPENDS ${images})
+  add_custom_target(${name}_images DEPENDS ${images})
 endfunction()

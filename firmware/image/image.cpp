@@ -10,13 +10,14 @@
 namespace chrysalis::image {
 namespace {
 
-constexpr char kMagic[] = {'C', 'H', 'Y', 'I', 'M', 'G', '0', '2'};
+constexpr char kMagic[] = {'C', 'H', 'Y', 'I', 'M', 'G', '0', '3'};
 
 class Writer {
  public:
   Writer() : out(std::begin(kMagic), std::end(kMagic)) {}
   void visit(uint64_t& value) { bytes(&value, sizeof value); }
   void visit(uint32_t& value) { widen(value); }
+  void visit(isa::MachineDescription& machine) { bytes(&machine, sizeof machine); }
   void visit(AccountMode& mode) { widen(static_cast<uint64_t>(mode)); }
   void visit(std::string& text) {
     widen(text.size());
@@ -50,6 +51,7 @@ class Reader {
   }
   void visit(uint64_t& value) { take(&value, sizeof value); }
   void visit(uint32_t& value) { value = static_cast<uint32_t>(number()); }
+  void visit(isa::MachineDescription& machine) { take(&machine, sizeof machine); }
   void visit(AccountMode& mode) {
     const uint64_t value = number();
     if (value >= static_cast<uint64_t>(AccountMode::kCount)) throw ImageError(path_ + ": unknown account mode");
@@ -94,6 +96,7 @@ class Reader {
 /// The file format, once for both directions.
 template <class Archive>
 void transfer(Image& image, Archive& archive) {
+  archive.visit(image.machine);
   for (uint64_t* field : {&image.reset, &image.event_vector, &image.code_begin, &image.code_end,
                           &image.heap_begin}) {
     archive.visit(*field);
@@ -155,6 +158,12 @@ Image parse_image(std::span<const uint8_t> bytes, const std::string& path) {
     if (range.function >= image.functions.size()) throw ImageError(path + ": code of an unknown function");
   }
   return image;
+}
+
+isa::MachineDescription parse_image_machine(std::span<const uint8_t> bytes, const std::string& path) {
+  isa::MachineDescription machine;
+  Reader(bytes, path).visit(machine);
+  return machine;
 }
 
 void write_image(const Image& image, const std::string& path) {

@@ -1,13 +1,16 @@
 // The firmware image: what the platform loads into concealed memory, and what it needs to know about it.
 //
-// File format, little-endian: the 8 bytes "CHYIMG02", then the fields of Image in order. Numbers are 64 bits;
-// strings and arrays are a count followed by their bytes or elements; a segment is its address and its bytes.
+// File format, little-endian: the 8 bytes "CHYIMG03", then the fields of Image in order. Numbers are 64 bits;
+// strings and arrays are a count followed by their bytes or elements; a segment is its address and its bytes; the machine is
+// the bytes of its description, as in the mailbox.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
+
+#include "isa-host/machine_description.h"
 
 namespace chrysalis::image {
 
@@ -41,6 +44,7 @@ struct ImageStatistics {
 };
 
 struct Image {
+  isa::MachineDescription machine;  ///< what it was compiled for
   uint64_t reset = 0;            ///< where the core starts
   uint64_t event_vector = 0;
   uint64_t code_begin = 0, code_end = 0;
@@ -61,6 +65,8 @@ struct Image {
 /// image or end early.
 std::vector<uint8_t> serialize_image(const Image& image);
 Image parse_image(std::span<const uint8_t> bytes, const std::string& path);
+/// Its first field alone.
+isa::MachineDescription parse_image_machine(std::span<const uint8_t> bytes, const std::string& path);
 
 /// The same with files; ImageError if the file cannot be read or written.
 void write_image(const Image& image, const std::string& path);

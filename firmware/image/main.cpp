@@ -41,14 +41,14 @@ void print_molecules(const chrysalis::image::Image& image, const std::string& wa
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::string machine, disassembled, paths[2];
+  std::string machine, profile_path, disassembled, paths[2];
   chrysalis::image::BuildOptions options;
   unsigned count = 0;
   bool map = false;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--machine") == 0 && i + 1 < argc) machine = argv[++i];
     else if (std::strcmp(argv[i], "--disassemble") == 0 && i + 1 < argc) disassembled = argv[++i];
-    else if (std::strcmp(argv[i], "--profile") == 0 && i + 1 < argc) options.profile = argv[++i];
+    else if (std::strcmp(argv[i], "--profile") == 0 && i + 1 < argc) profile_path = argv[++i];
     else if (std::strcmp(argv[i], "--map") == 0) map = true;
     else if (argv[i][0] != '-' && count < 2) paths[count++] = argv[i];
     else count = 3;
@@ -59,6 +59,11 @@ int main(int argc, char** argv) {
   }
   try {
     const chrysalis::isa::MachineModel model = chrysalis::isa::load_machine(machine);
+    chrysalis::image::Profile profile;
+    if (!profile_path.empty()) {
+      profile = chrysalis::image::Profile::read(profile_path);
+      options.profile = &profile;
+    }
     const chrysalis::image::Image image = chrysalis::image::build_image(chrysalis::image::read_elf(paths[0]), model.core, options);
     chrysalis::image::write_image(image, paths[1]);
     const auto& s = image.statistics;

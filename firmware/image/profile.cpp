@@ -49,6 +49,11 @@ std::vector<FunctionShape> shapes(const Program& program) {
 Profile Profile::read(const std::string& path) {
   std::ifstream in(path);
   if (!in) throw ImageError(path + ": cannot be read");
+  return parse(std::string{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()}, path);
+}
+
+Profile Profile::parse(std::string_view text, const std::string& path) {
+  std::istringstream in{std::string(text)};
   Profile profile;
   std::string line;
   for (unsigned number = 1; std::getline(in, line); ++number) {

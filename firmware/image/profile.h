@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,7 @@ class Profile {
  public:
   /// Throws ImageError, naming `path` and the line, for a file that is not one.
   static Profile read(const std::string& path);
+  static Profile parse(std::string_view text, const std::string& path);
   void write(const std::string& path) const;
 
   /// Adds what one run has counted, by block.

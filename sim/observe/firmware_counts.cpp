@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "firmware/image/error.h"
+#include "firmware/image/monitor.h"
 #include "sim/engine_core.h"
 #include "sim/error.h"
 
@@ -17,7 +18,7 @@ FirmwareCounts::FirmwareCounts(const std::string& path) : path_(path) {
 }
 
 void FirmwareCounts::begin(Engine&, const isa::MachineModel& machine) {
-  program_ = image::analyze(firmware_program());
+  program_ = image::analyze(image::monitor_program());
   counts_.resize(program_.blocks.size());
   std::vector<image::RegionPlace> places;
   const image::Image image = build_firmware_by_blocks(machine, &places);

@@ -32,7 +32,7 @@ FirmwareProfile::FirmwareProfile(const std::string& path) : path_(path) {
 }
 
 void FirmwareProfile::begin(Engine&, const isa::MachineModel& machine) {
-  image_ = build_firmware(machine);
+  image_ = firmware_image(machine);
   owner_.assign((image_.code_end - image_.code_begin) / 4, kNobody);
   entry_.assign(owner_.size(), false);
   for (const image::CodeRange& range : image_.ranges) {

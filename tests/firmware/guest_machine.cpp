@@ -6,7 +6,7 @@
 #include <string>
 
 #include "firmware/hosted/hosted.h"
-#include "firmware/image/builder.h"
+#include "firmware/image/image.h"
 #include "isa-host/functional.h"
 #include "isa-host/machine.h"
 #include "translator/regalloc.h"
@@ -57,20 +57,19 @@ class HostedMachine final : public Memory {
   std::unique_ptr<fw::hosted::HostedFirmware> firmware_;
 };
 
-const image::Image& monitor_image(const isa::MachineModel& machine) {
+/// Of a machine that comes with us.
+const image::Image& image_for(const isa::MachineModel& machine) {
   static std::map<std::string, image::Image> images;
   const auto found = images.find(machine.name);
   if (found != images.end()) return found->second;
-  image::BuildOptions options;
-  options.profile = CHRYSALIS_FIRMWARE_PROFILE;
-  return images.emplace(machine.name, image::build_image(image::read_elf(CHRYSALIS_FIRMWARE_ELF), machine.core, options)).first->second;
+  return images.emplace(machine.name, image::read_image(CHRYSALIS_FIRMWARE_IMAGES "." + machine.name + ".image")).first->second;
 }
 
 class CoreMachine final : public Memory, isa::PlatformPort {
  public:
   CoreMachine(uint64_t ram_size, const isa::MachineModel& machine, std::function<void(fw::Service)> platform)
       : Memory(ram_size, machine),
-        image_(monitor_image(machine)),
+        image_(image_for(machine)),
         platform_(std::move(platform)),
         executor_({machine.core, fw::kConcealedBase, fw::kConcealedSize, image_.reset}, memory_, *this) {
     for (const image::Segment& segment : image_.segments) {

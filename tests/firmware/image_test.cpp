@@ -115,14 +115,12 @@ TEST_P(ImageTest, AnyProfile) {
   const isa::MachineDescription machine = crusoe_like();
   const image::Program program = image::analyze(elf(GetParam()));
   const image::Image plain = image::build_image(elf(GetParam()), machine);
-  const ProfileFile file;
   for (uint64_t seed = 1; seed <= 3; ++seed) {
     SCOPED_TRACE(seed);
     image::Profile profile;
     profile.add(program, any_counts(program, seed));
-    profile.write(file.path());
     image::BuildOptions options;
-    options.profile = file.path();
+    options.profile = &profile;
     options.superblocks.least_executed = options.superblocks.rare_below = 1;
     options.compile.verify = true;
     const image::Image image = image::build_image(elf(GetParam()), machine, options);
@@ -138,11 +136,11 @@ TEST_P(ImageTest, AnyProfile) {
 INSTANTIATE_TEST_SUITE_P(Programs, ImageTest, testing::ValuesIn(kPrograms),
                          [](const auto& info) { return std::string(info.param); });
 
-// Debug builds verify the firmware whenever they start; this is the release build's turn.
 TEST(Image, FirmwareSatisfiesTheVerifier) {
   image::BuildOptions options;
   options.compile.verify = true;
-  options.profile = CHRYSALIS_FIRMWARE_PROFILE;
+  const image::Profile profile = image::Profile::read(CHRYSALIS_FIRMWARE_PROFILE);
+  options.profile = &profile;
   EXPECT_GT(image::build_image(image::read_elf(CHRYSALIS_ELF_DIR "/monitor.elf"), crusoe_like(), options).code_end, 0u);
 }
 
