@@ -171,7 +171,7 @@ void Engine::memory_written(uint64_t address, uint64_t size) {
       if (only.kind == DataUse::Load) set_ready(molecule.load_register, now + parameters_.data.load_latency, Charge::Operand);
       return now;
     }
-  } else if (bus_.access_count == 0 && data_.has_room(core_.stores.size() + release_count_)) {
+  } else if (bus_.access_count == 0 && data_.has_room(gated_at_issue())) {
     bus_.gated_stores = 0;
     return now;
   }
@@ -438,7 +438,7 @@ bool Engine::issue_hits(const Decoded& molecule, Cycle now) {
   const unsigned count = bus_.access_count;
   DataAccess* const accesses = bus_.accesses;
   if (molecule.faulting <= 1 || answered_ > now) return false;  // then destinations are not in the accesses
-  if (bus_.gated_stores != 0 && !data_.has_room(core_.stores.size() + release_count_)) return false;
+  if (bus_.gated_stores != 0 && !data_.has_room(gated_at_issue())) return false;
   for (unsigned i = 1; i < count; ++i) {
     if (accesses[i].kind == DataUse::Load && accesses[i].destination == accesses[i - 1].destination) return false;
   }
@@ -475,7 +475,7 @@ Cycle Engine::issue_slowly(const Decoded& molecule, Cycle now) {
     access.gated = access.guest ? gated_bytes(access) : 0;
     ++count;
   }
-  const unsigned gated = core_.stores.size() + release_count_;
+  const unsigned gated = gated_at_issue();
   const bool stores = bus_.gated_stores != 0;
   bus_.access_count = bus_.gated_stores = 0;
   now = data_.issue(accesses, count, gated, stores, now, molecule.account->cycles);

@@ -84,6 +84,8 @@ class Engine final : public CoreEngine, private EngineHooks {
   bool issue_hits(const Decoded& molecule, Cycle now);
   Cycle issue_slowly(const Decoded& molecule, Cycle now);
   uint32_t gated_bytes(const DataAccess& access) const;
+  /// Rule S2: entries that are gated when the molecule issues, its own included. What it commits or rolls back is so until it has issued.
+  unsigned gated_at_issue() const { return gated_before_ + bus_.gated_stores; }
   Cycle wait_for_devices(ModeAccount& account, Cycle now);
   void occupy_units(const Decoded& molecule, Cycle now);
   Cycle finish(Decoded& molecule, Cycle now, Cycle penalty);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# long.sh BUILD [PART...]: the long forms of the program tests. Parts: guests applets determinism mutate; all by
-# default. docs/testing.md says what each does and takes. JOBS sets how many runs go at once (default: all processors),
+# long.sh BUILD [PART...]: the long forms of the program tests. Parts: guests applets determinism mutate, all by
+# default, and rtl, which takes a day (MACHINES restricts it). docs/testing.md says what each does and takes.
+# JOBS sets how many runs go at once (default: all processors),
 # ONLY restricts the lists to lines that contain a text.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -15,12 +16,14 @@ busybox=$build/../guests/bin/busybox
 hosted="--firmware hosted --fidelity functional"
 failed=()
 
-# every --guests|--program WHERE LIST OPTIONS: one list with one set of options.
+# every --guests|--program WHERE LIST OPTIONS [MORE...]: one list with one set of options; MORE are compare_programs.py's.
 every() {
   local which=("$1" "$2" --list "$3") options=$4
-  printf '\n== %s [%s]\n' "$(basename "$3" .txt)" "$options"
+  local name=$(basename "$3" .txt)
+  shift 4
+  printf '\n== %s [%s]\n' "$name" "$options"
   python3 "$here/compare_programs.py" --chrysalis "$chrysalis" "${which[@]}" --options "$options" --jobs "$jobs" \
-    --timeout 3600 --only "${ONLY:-}" || failed+=("$(basename "$3" .txt) [$options]")
+    --timeout 3600 --only "${ONLY:-}" "$@" || failed+=("$name [$options]")
 }
 
 all_options() {
@@ -55,7 +58,15 @@ for part in "${parts[@]}"; do
       python3 "$here/mutate.py" --chrysalis "$chrysalis" --guests "$guests" --machines "$here/../../isa-host/machines" \
         --count 2000 || failed+=(mutate)
       ;;
-    *) echo "long.sh: unknown part '$part'; parts: guests applets determinism mutate" >&2; exit 2 ;;
+    rtl)
+      # In lockstep with the RTL core, from reset to exit; low thresholds bring every program to the highest gear.
+      early="--set guest.ram=64 --set firmware.gear1_threshold=8 --set firmware.gear2_threshold=24 --set firmware.gear3_threshold=1 --set firmware.sample_period=5000"
+      for machine in ${MACHINES:-crusoe efficeon denver}; do
+        every --program "$busybox" "$here/applets.txt" "--machine $machine --follower rtl $early" --command cosim --verbose
+        every --guests "$build/tests/kernels/bin" "$build/tests/kernels/one_round.txt" "--machine $machine --follower rtl $early" --command cosim --verbose
+      done
+      ;;
+    *) echo "long.sh: unknown part '$part'; parts: guests applets determinism mutate rtl" >&2; exit 2 ;;
   esac
 done
 printf '\n'

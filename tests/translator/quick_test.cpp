@@ -101,6 +101,15 @@ bool change_atom(translator::CompiledRegion& form, Fits fits, Change change) {
   return false;
 }
 
+/// The branches of the main path that roll back.
+std::vector<uint32_t> traps_of(const translator::CompiledRegion& form) {
+  std::vector<uint32_t> out;
+  for (const auto& fixup : form.fixups) {
+    if (fixup.kind == translator::Target::GuestTrap && fixup.molecule < form.main_molecules) out.push_back(fixup.atom);
+  }
+  return out;
+}
+
 constexpr Spoiler kSpoilers[] = {
     {"a wrong count", {Rule::Commit}, [](translator::CompiledRegion& form) {
        return change_atom(form, [](const isa::Atom&, const isa::AtomInfo& row, bool) { return row.has(isa::kCommit); },
@@ -150,6 +159,26 @@ constexpr Spoiler kSpoilers[] = {
          return true;
        }
        return false;
+     }},
+    {"a trap lost", {Rule::Exit}, [](translator::CompiledRegion& form) {
+       const std::vector<uint32_t> traps = traps_of(form);
+       if (traps.empty()) return false;
+       form.atoms[traps.front()] = {};
+       return true;
+     }},
+    {"a trap if there is no reason for it", {Rule::Exit}, [](translator::CompiledRegion& form) {
+       const std::vector<uint32_t> traps = traps_of(form);
+       if (traps.empty()) return false;
+       isa::Atom& atom = form.atoms[traps.back()];
+       if (atom.op == isa::Op::BrCc) atom.cond = static_cast<isa::Cond>(static_cast<unsigned>(atom.cond) ^ 1);
+       else atom.op = atom.op == isa::Op::BrZ ? isa::Op::BrNz : isa::Op::BrZ;
+       return true;
+     }},
+    {"a trap twice, and another never", {Rule::Exit}, [](translator::CompiledRegion& form) {
+       const std::vector<uint32_t> traps = traps_of(form);
+       if (traps.size() < 2 || form.atoms[traps[0]].ra == form.atoms[traps[1]].ra) return false;
+       form.atoms[traps[1]] = form.atoms[traps[0]];
+       return true;
      }},
     {"a cycle early", {Rule::Latency}, [](translator::CompiledRegion& form) {
        for (uint32_t m = 1; m < form.main_molecules; ++m) {
@@ -366,11 +395,11 @@ class Guest {
     ASSERT_TRUE(made.findings.empty()) << checking::report(made.findings, made.form) << ir::text(made.region.code) << checking::listing(made.form);
     if (!made.checked) return;
     ++proved;
-    if (proved % 4 != 0) return;
+    if (proved % 4 != 0 && traps_of(made.form).empty()) return;  // traps are rare
     for (size_t i = 0; i < std::size(kSpoilers); ++i) {
       translator::CompiledRegion form = made.form;
       if (!kSpoilers[i].change(form)) continue;
-      const auto findings = checking::check(made.region, machine_description_, form, {placement.first_exit, false});
+      const auto findings = checking::check(made.region, machine_description_, form, {placement.first_exit, false, kContext});
       if (findings.empty() && kSpoilers[i].may_be_harmless) continue;
       ++spoilt[i];
       const bool refused = std::any_of(findings.begin(), findings.end(), [&](const checking::Finding& finding) {
@@ -568,7 +597,7 @@ class QuickFuzz : public testing::TestWithParam<NamedMachine> {
     EXPECT_GT(noted, 0u);
     std::printf("%llu blocks proved\n", static_cast<unsigned long long>(proved));
     EXPECT_GT(proved, blocks / 8);  // a quarter of the variants has neither counters nor direct loops
-    for (size_t i = 0; i < std::size(kSpoilers); ++i) EXPECT_GT(spoilt[i], 5u) << kSpoilers[i].name;
+    for (size_t i = 0; i < std::size(kSpoilers); ++i) EXPECT_GT(spoilt[i], 3u) << kSpoilers[i].name;
   }
 };
 
