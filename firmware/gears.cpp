@@ -52,6 +52,7 @@ translator::QuickOptions quick_options(const Mailbox& mailbox) {
   translator::QuickOptions options;
   options.context = kMailboxAddress + offsetof(Mailbox, context);
   options.counters = kCounterBase;
+  options.targets = kTargetBase;
   options.instrument = mailbox.max_gear > 1;
   options.loop_directly = chains_counted_blocks(mailbox) && (mailbox.gears.switches & kSwitchChaining) != 0;
   return options;

@@ -25,13 +25,14 @@ namespace {
 
 using ir::GuestReg;
 using translator::QuickCode;
+using translator::kQuickTargets;
 using translator::QuickExitKind;
 using translator::QuickLikely;
 using translator::QuickTranslator;
 using translator::checking::Rule;
 
 constexpr uint64_t kConcealed = 0x7000'0000, kConcealedSize = 32 << 20;
-constexpr uint64_t kContext = kConcealed + 0x1000, kCounters = kConcealed + 0x2000, kVector = kConcealed + 0x4000,
+constexpr uint64_t kContext = kConcealed + 0x1000, kCounters = kConcealed + 0x2000, kTargets = kConcealed + 0x3000, kVector = kConcealed + 0x4000,
                    kHit = kConcealed + 0x4100, kNear = kConcealed + 0x5000, kFar = kConcealed + (20 << 20);
 constexpr uint64_t kCodeAt = kConcealed + (8 << 20), kElsewhere = kConcealed + (9 << 20);
 constexpr uint64_t kPagesAt = 0x4000;
@@ -194,7 +195,7 @@ class Guest {
   Guest(const isa::MachineDescription& machine, const Variant& variant)
       : variant_(variant), machine_description_(with_look_up(machine, variant.look_up)),
         memory_(1 << 16, kConcealed, kConcealedSize), executor_(config(), memory_, port_), model_(shared()),
-        translator_(machine_description_, {kContext, kCounters, variant.instrument, variant.loop_directly}) {
+        translator_(machine_description_, {kContext, kCounters, kTargets, variant.instrument, variant.loop_directly}) {
     auto& core = executor_.core();
     place("movi r30," + std::to_string(kEvent) + "\nplatform r30\n", kVector);
     place("movi r30," + std::to_string(kFound) + "\nplatform r30\n", kHit);
@@ -251,7 +252,7 @@ class Guest {
     }
   }
 
-  uint64_t blocks = 0, instructions = 0, words = 0, faults = 0, loops = 0, found = 0, refused = 0, full = 0;
+  uint64_t blocks = 0, instructions = 0, words = 0, faults = 0, loops = 0, found = 0, noted = 0, refused = 0, full = 0;
   uint64_t taken[9] = {};  ///< exits, by kind
   uint64_t proved = 0, spoilt[std::size(kSpoilers)] = {};
 
@@ -424,6 +425,9 @@ class Guest {
     for (unsigned r = 0; r < 63; ++r) core.r[r] = random.next();
     for (unsigned r = 0; r < 8; ++r) core.r[r] = before.reg[r];
     core.r[isa::kGuestFlags] = before[GuestReg::Flags];
+    uint32_t targets[16 * kQuickTargets];
+    for (uint32_t& target : targets) target = random.word() | 1u << 31;
+    std::memcpy(memory_.ram(kTargets, sizeof targets), targets, sizeof targets);
     core.commit(0, true, eip_);
     core.jtb.clear();
     core.returns.clear();
@@ -461,6 +465,7 @@ class Guest {
       EXPECT_EQ(std::memcmp(page(i), model_page(i), oracle::kPage), 0) << "page " << i;
     }
     check_counters(code, counters, exit, expected);
+    check_targets(code, counters, targets, exit, expected);
   }
 
   void check_exit(const QuickCode& code, const QuickCode::Exit* exit, const Expected& expected) {
@@ -515,6 +520,20 @@ class Guest {
     EXPECT_NE(after[own], before[own]);
   }
 
+  /// Where an indirect jump or call went stands in the slot that its counter names, and nothing else has changed.
+  void check_targets(const QuickCode& code, const uint32_t (&counters)[16], uint32_t (&expected)[16 * kQuickTargets], const QuickCode::Exit* exit,
+                     const Expected& outcome) {
+    const bool notes = variant_.instrument && outcome.indirect && outcome.kind != ir::ExitKind::Return && !outcome.rolls_back;
+    for (unsigned e = 0; notes && e < code.exits.size(); ++e) {
+      const QuickExitKind kind = code.exits[e].kind;
+      if ((kind != QuickExitKind::Indirect && kind != QuickExitKind::IndirectCall) || (exit != nullptr && exit != &code.exits[e])) continue;
+      const unsigned number = kFirstCounter + e;
+      expected[number * kQuickTargets + (counters[number] + 1) % kQuickTargets] = outcome.target;
+      ++noted;
+    }
+    EXPECT_EQ(std::memcmp(expected, memory_.ram(kTargets, sizeof expected), sizeof expected), 0);
+  }
+
   void report(const QuickCode& code, const Machine& before) {
     std::string text;
     for (const Step& step : steps_) text += "instruction at " + std::to_string(step.eip) + "\n" + ir::text(step.lifted);
@@ -545,7 +564,7 @@ class QuickFuzz : public testing::TestWithParam<NamedMachine> {
     Sequencer sequencer(shared(), true);
     const char* const more = std::getenv("CHRYSALIS_FUZZ_SEEDS");
     if (more != nullptr) sequences = std::strtoull(more, nullptr, 10);
-    uint64_t blocks = 0, instructions = 0, words = 0, faults = 0, loops = 0, found = 0, refused = 0;
+    uint64_t blocks = 0, instructions = 0, words = 0, faults = 0, loops = 0, found = 0, noted = 0, refused = 0;
     uint64_t taken[9] = {}, proved = 0, spoilt[std::size(kSpoilers)] = {};
     constexpr unsigned kVariants = 16;
     for (unsigned v = 0; v < kVariants; ++v) {
@@ -557,7 +576,7 @@ class QuickFuzz : public testing::TestWithParam<NamedMachine> {
         if (HasFailure()) FAIL() << "sequence " << seed << ", variant " << v;
       }
       blocks += guest.blocks, instructions += guest.instructions, words += guest.words, faults += guest.faults;
-      loops += guest.loops, found += guest.found, refused += guest.refused;
+      loops += guest.loops, found += guest.found, noted += guest.noted, refused += guest.refused;
       for (unsigned k = 0; k < 9; ++k) taken[k] += guest.taken[k];
       proved += guest.proved;
       for (size_t i = 0; i < std::size(kSpoilers); ++i) spoilt[i] += guest.spoilt[i];
@@ -577,6 +596,7 @@ class QuickFuzz : public testing::TestWithParam<NamedMachine> {
     }
     EXPECT_GT(loops, 0u);
     EXPECT_GT(found, 0u);
+    EXPECT_GT(noted, 0u);
     std::printf("%llu blocks proved\n", static_cast<unsigned long long>(proved));
     EXPECT_GT(proved, blocks / 8);  // a quarter of the variants has neither counters nor direct loops
     for (size_t i = 0; i < std::size(kSpoilers); ++i) EXPECT_GT(spoilt[i], 3u) << kSpoilers[i].name;
