@@ -27,6 +27,7 @@ inline constexpr uint64_t kCodeStubsSize = 0x1'0000;      ///< entering, leaving
 inline constexpr uint64_t kGearAreaBase[3] = {kCodeCacheBase + kCodeStubsSize, 0x7410'0000, 0x7430'0000};
 inline constexpr uint64_t kGearAreaSize[3] = {0x7410'0000 - kGearAreaBase[0], 0x20'0000, 0x10'0000};
 inline constexpr uint64_t kCounterBase = 0x7700'0000;     ///< counters that gear 1's code increments
+inline constexpr uint64_t kTargetBase = 0x7740'0000;      ///< where its indirect jumps went last
 inline constexpr uint64_t kJumpTableBase = 0x77a0'0000;   ///< JumpTableEntry[kJumpTableEntries]
 inline constexpr uint64_t kSpillBase = 0x77c0'0000;       ///< spill slots of translations
 // The monitor's stack grows down from the end of concealed memory; its heap lies between the image and the code cache.

@@ -52,6 +52,7 @@ translator::QuickOptions quick_options(const Mailbox& mailbox) {
   translator::QuickOptions options;
   options.context = kMailboxAddress + offsetof(Mailbox, context);
   options.counters = kCounterBase;
+  options.targets = kTargetBase;
   options.instrument = mailbox.max_gear > 1;
   options.loop_directly = chains_counted_blocks(mailbox) && (mailbox.gears.switches & kSwitchChaining) != 0;
   return options;
@@ -150,6 +151,7 @@ Translation* Gears::translate_block(uint32_t eip) {
   TranslationCache::Place place = {};
   uint32_t instructions = 0, molecules = 0, at = eip;
   for (CallOut next;;) {
+    const uint32_t part = at;
     const Step step = fill_block(eip, at, longest - instructions, checks);
     if (quick_.instructions() == 0) {
       if (instructions == 0) return nullptr;
@@ -167,6 +169,7 @@ Translation* Gears::translate_block(uint32_t eip) {
     const uint32_t first_exit = place.first_exit + static_cast<uint32_t>(exits_.size());
     const translator::QuickCode& made =
         quick_.finish({place.address + 4 * base, address(CodeStub::Leave), first_exit, first_exit, translator::QuickLikely::Unknown});
+    if ((options_.switches & kSwitchCheck) != 0) check_block(*this, code_, part, quick_.instructions(), checks, step == Step::Refused);
     words_.insert(words_.end(), made.words.begin(), made.words.end());
     const size_t exits = exits_.size() + made.exits.size();
     if (exits > kMostExits || 4 * words_.size() > kMostBytes) return nullptr;

@@ -20,6 +20,8 @@ class Gears {
   Gears(GuestCode& code, BlockCache& blocks, const Mailbox& mailbox);
 
   TranslationCache& cache() { return cache_; }
+  /// How the instruction at `eip` is fetched for a translation that `checks` its source or not.
+  FetchFor fetch_for(uint32_t eip, bool checks) const { return {checks, checks && adaptation_.reloads(eip)}; }
 
   /// Translates what begins at `eip`, which the interpreter has met often enough. Null: there is nothing that a
   /// translation can hold, or no room.
@@ -79,7 +81,6 @@ class Gears {
   translator::QuickTranslator::Step fill_block(uint32_t eip, uint32_t& at, uint32_t longest, bool& checks);
   uint32_t compile_part(RegionFormer::Part& part, uint32_t eip, unsigned gear, const TranslationCache::Place& place);
   bool adapts() const { return (options_.switches & kSwitchAdaptation) != 0; }
-  FetchFor fetch_for(uint32_t eip, bool checks) const { return {checks, checks && adaptation_.reloads(eip)}; }
   void age_profiles();
   static uint32_t note_fault(Translation& t, FaultKind kind);
   void misspeculated();

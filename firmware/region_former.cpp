@@ -13,13 +13,14 @@ namespace {
 constexpr uint64_t kBiasNumerator = 2, kBiasDenominator = 3;
 /// Calls within each other that a region follows.
 constexpr size_t kMostCalls = 4;
-constexpr uint32_t kNowhere = ~0u;
 /// What enters a region, as a weight; and the least that a path of a tree is worth to follow.
 constexpr uint32_t kEntered = 1u << 16, kLeastWeight = kEntered / 16;
 /// A superblock that so many entries come as far as follows the likelier side of a branch that is not decided.
 constexpr uint32_t kLeastGuess = kEntered / 2;
 /// So many times what a path may hold a tree may.
 constexpr uint32_t kLongestPaths = 2;
+/// The same of an indirect jump's target.
+constexpr uint32_t kLeastJump = kEntered / 4;
 /// A profile of fewer executions says nothing.
 constexpr uint64_t kLeastExecutions = 8;
 
@@ -59,6 +60,7 @@ CallOut find_call_out(GuestCode& code, uint32_t eip, uint32_t longest, Source& s
 RegionFormer::RegionFormer(GuestCode& code, BlockCache& blocks, TranslationCache& translations, const Adaptation& adaptation,
                            const GearOptions& options, unsigned store_buffer_entries, translator::StageClock& clock)
     : code_(code), blocks_(blocks), translations_(translations), adaptation_(adaptation), options_(options), clock_(clock),
+      store_buffer_entries_(store_buffer_entries),
       builder_(regions_[0], kMailboxAddress + offsetof(Mailbox, context), {store_buffer_entries, (options.switches & kSwitchNoShadow) != 0, false}) {}
 
 /// The profile goes on with what begins at `eip`, if it was counted.
@@ -124,22 +126,52 @@ RegionFormer::Branch RegionFormer::branch(uint32_t eip, uint32_t target) {
   return {};
 }
 
-/// Where the indirect jump, call or return at `eip` mostly goes, or kNowhere. A return from a call within the region goes
-/// behind that call.
-uint32_t RegionFormer::expected(uint32_t eip, ir::ExitKind kind) {
-  if (kind == ir::ExitKind::Return && !calls_.empty()) {
-    const uint32_t back = calls_.back();
+/// Where the indirect jump, call or return at `eip` has gone: expected_. A return from a call within the region goes behind that call.
+void RegionFormer::expect(uint32_t eip, ir::ExitKind kind) {
+  expected_.clear();
+  expected_of_ = 0;
+  if (kind == ir::ExitKind::Return) {
+    if (calls_.empty()) return;
+    expected_.push_back({calls_.back(), 1});
+    expected_of_ = 1;
     calls_.pop_back();
-    return back;
+  } else if (place_.counted != nullptr) {
+    const Translation& t = *place_.counted;
+    for (uint32_t i = 0; i < t.exit_count; ++i) {
+      const Exit& exit = translations_.exit_of(t, i);
+      if (exit.kind != ExitKind::Indirect || exit.completed != place_.position) continue;
+      for (const uint32_t target : translations_.targets_of(t, i)) {
+        const auto same = std::find_if(expected_.begin(), expected_.end(), [target](const Target& known) { return known.eip == target; });
+        if (same != expected_.end()) ++same->times;
+        else expected_.push_back({target, 1});
+        ++expected_of_;
+      }
+    }
+    std::sort(expected_.begin(), expected_.end(), [](const Target& a, const Target& b) { return a.times != b.times ? a.times > b.times : a.eip < b.eip; });
+  } else if (place_.block != nullptr) {
+    const Block& block = *place_.block;
+    for (uint32_t i = 0; i < block.site_count; ++i) {
+      if (block.sites[i].eip != eip) continue;
+      // Known is by how much one leads: at least so many times were its own.
+      const ExitProfile& profile = blocks_.profile(block.sites[i]);
+      expected_of_ = static_cast<uint32_t>(block.executions());
+      if (profile.taken != 0 && expected_of_ != 0) expected_.push_back({profile.target, std::min(expected_of_, profile.taken)});
+      return;
+    }
   }
-  if (kind == ir::ExitKind::Return || place_.block == nullptr) return kNowhere;
-  const Block& block = *place_.block;
-  for (uint32_t i = 0; i < block.site_count; ++i) {
-    if (block.sites[i].eip != eip) continue;
-    const ExitProfile& profile = blocks_.profile(block.sites[i]);
-    return profile.taken * 2 >= block.executions() ? profile.target : kNowhere;
+}
+
+/// Of the targets expected the one that is followed, and those that paths of a tree may follow: targets_. `weight`: how often control comes to the jump.
+void RegionFormer::choose_expected(ir::ExitKind kind, uint32_t weight) {
+  targets_.clear();
+  for (const Target& target : expected_) {
+    const uint64_t share = uint64_t{weight} * target.times / expected_of_;
+    const bool decided = uint64_t{target.times} * kBiasDenominator >= uint64_t{expected_of_} * kBiasNumerator;
+    const bool enough = targets_.empty() ? decided || share >= (grows_trees() ? kLeastWeight : kLeastJump)
+                                         : grows_trees() && kind == ir::ExitKind::Jump && share >= kLeastWeight;
+    if (!enough) break;
+    targets_.push_back(target.eip);
   }
-  return kNowhere;
 }
 
 bool RegionFormer::visited(uint32_t eip) const { return std::binary_search(visited_.begin(), visited_.end(), eip); }
@@ -227,9 +259,9 @@ bool RegionFormer::follow_call_out() {
   return true;
 }
 
-/// The side exit that has just been appended may be followed later.
-void RegionFormer::note_side(uint32_t target, uint32_t weight) {
-  const translator::GuestRegionBuilder::Fork fork = builder_.fork();
+/// The side exit that has just been appended, or one `earlier` exits before, may be followed later.
+void RegionFormer::note_side(size_t earlier, uint32_t target, uint32_t weight) {
+  const translator::GuestRegionBuilder::Fork fork = builder_.fork(earlier);
   if (fork.point == translator::GuestRegionBuilder::kNoPoint || weight < kLeastWeight) return;
   sides_.push_back({path_count_ - 1, fork, target, weight, visited_, calls_});
 }
@@ -339,6 +371,14 @@ bool RegionFormer::convert(uint32_t at, uint32_t next, uint32_t target) {
   return true;
 }
 
+/// Whether a loop of which there are `copies` gets another: as often as it iterates, as long as it is to be, and as the store buffer holds it.
+bool RegionFormer::unrolls(unsigned copies, unsigned instructions, unsigned stores, uint32_t left, uint32_t entered) const {
+  const bool iterates = uint64_t{copies} * left < entered;  // it iterates entered / left times
+  ++copies;
+  const uint32_t longest = gear_ >= 3 ? options_.unroll_instructions + options_.unroll_instructions / 2 : options_.unroll_instructions;
+  return iterates && copies * instructions <= longest && copies * stores <= store_buffer_entries_;
+}
+
 /// Follows control from `at` on, to which it comes `weight` times in kEntered entries, and ends the path.
 void RegionFormer::grow(uint32_t at, uint32_t weight) {
   using Way = translator::GuestRegionBuilder::Way;
@@ -346,12 +386,20 @@ void RegionFormer::grow(uint32_t at, uint32_t weight) {
   if (place_.counted == nullptr) enter(at);
   const bool main = path_count_ == 1;
   const unsigned before = builder_.size();
-  unsigned once = 0;  // instructions of one iteration, if the main path loops
+  const uint32_t entered = weight;
+  // If the main path loops: its copies, and of one iteration the instructions and guest stores, and how often control does not come back.
+  unsigned copies = 0, once = 0, stores = 0;
+  uint32_t left = 0;
   FetchFault fault;
   while (before_ + builder_.completed() < longest_ && held_ + builder_.size() < largest_) {
     if (at == start_ && builder_.size() != 0) {
-      if (once == 0) once = builder_.completed();
-      if (!main || builder_.completed() + once > options_.unroll_instructions) break;
+      if (once == 0) {
+        once = builder_.completed();
+        stores = builder_.stores();
+        left = entered - std::min(weight, entered);
+      }
+      if (!main || !unrolls(++copies, once, stores, left, entered)) break;
+      count(Counter::UnrolledIterations);
       visited_.clear();
       enter(at);
     } else if ((at == entry_ && start_ != entry_) || (calls_.empty() && visited(at))) {
@@ -392,11 +440,20 @@ void RegionFormer::grow(uint32_t at, uint32_t weight) {
       break;
     }
     if (exit->op == ir::Op::ExitInd) {
-      const uint32_t target = follows_calls() ? expected(at, kind) : kNowhere;
-      builder_.append(lifted, at, next, target == kNowhere ? Way::Ends : Way::Predicted, target);
-      if (target == kNowhere) break;
+      expected_.clear();
+      if (follows_calls()) expect(at, kind);
+      choose_expected(kind, weight);
+      builder_.append(lifted, at, next, targets_.empty() ? Way::Ends : Way::Predicted, targets_);
+      if (targets_.empty()) break;
+      if (kind != ir::ExitKind::Return) count(Counter::JumpTargets, targets_.size());
+      for (size_t i = 1; i < targets_.size(); ++i) {
+        note_side(targets_.size() - i, targets_[i], static_cast<uint32_t>(uint64_t{weight} * expected_[i].times / expected_of_));
+      }
+      weight = static_cast<uint32_t>(uint64_t{weight} * expected_[0].times / expected_of_);
       if (kind == ir::ExitKind::Call) calls_.push_back(next);
-      at = target;
+      // What is jumped to may come twice, as what is called may: it comes by another way.
+      if (kind == ir::ExitKind::Jump) visited_.clear();
+      at = targets_[0];
       enter(at);
       continue;
     }
@@ -425,7 +482,7 @@ void RegionFormer::grow(uint32_t at, uint32_t weight) {
     at = takes ? target : next;
     if (side == Likely::Unknown) break;
     const auto taken = static_cast<uint32_t>(counts.taken * weight / counts.executions);
-    if (grows_trees()) note_side(takes ? next : target, takes ? weight - taken : taken);
+    if (grows_trees()) note_side(0, takes ? next : target, takes ? weight - taken : taken);
     weight = takes ? taken : weight - taken;
     if (takes) enter(at);
   }

@@ -85,6 +85,11 @@ class RegionFormer {
     uint32_t eip(unsigned i) const { return i == count ? end : steps[i].eip; }
   };
 
+  /// Where an indirect jump goes, so many of the times that are known.
+  struct Target {
+    uint32_t eip, times;
+  };
+
   Branch branch(uint32_t eip, uint32_t target);
   Likely decide(const Branch& branch) const;
   bool guesses(uint32_t weight) const;
@@ -94,7 +99,8 @@ class RegionFormer {
   void follow_arm(Arm& arm, uint32_t at);
   bool meet();
   bool convert(uint32_t at, uint32_t next, uint32_t target);
-  void note_side(uint32_t target, uint32_t weight);
+  void note_side(size_t earlier, uint32_t target, uint32_t weight);
+  bool unrolls(unsigned copies, unsigned instructions, unsigned stores, uint32_t left, uint32_t entered) const;
   bool follow_side();
   void note_call_out(const ir::Code& lifted, uint32_t eip, uint32_t next, uint32_t weight);
   bool follow_call_out();
@@ -102,7 +108,8 @@ class RegionFormer {
   translator::Region& path(size_t index) { return regions_[first_region_ + index]; }
   bool follows_calls() const { return gear_ >= 3 && (options_.switches & kSwitchFollowCalls) != 0; }
   bool grows_trees() const;
-  uint32_t expected(uint32_t eip, ir::ExitKind kind);
+  void expect(uint32_t eip, ir::ExitKind kind);
+  void choose_expected(ir::ExitKind kind, uint32_t weight);
   void enter(uint32_t eip);
   bool visited(uint32_t eip) const;
 
@@ -112,6 +119,7 @@ class RegionFormer {
   const Adaptation& adaptation_;
   const GearOptions& options_;
   translator::StageClock& clock_;
+  const unsigned store_buffer_entries_;
   static constexpr size_t kMostPaths = 32, kMostRegions = 64;
   translator::Region regions_[kMostRegions];  ///< of all parts
   std::vector<Part> parts_;                   ///< the first part_count_ of them; the others keep their memory
@@ -134,6 +142,9 @@ class RegionFormer {
   std::vector<Side> sides_;        ///< not followed yet
   std::vector<Waiting> waiting_;   ///< the same, of all parts
   std::vector<uint32_t> calls_;  ///< return addresses of the calls that the path is in
+  std::vector<Target> expected_;  ///< of the indirect jump under way, the most frequent first
+  uint32_t expected_of_ = 0;      ///< times that are known of it
+  std::vector<uint32_t> targets_;
   Fetched fetched_;
   Arm fallen_, taken_;
 };

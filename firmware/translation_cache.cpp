@@ -7,6 +7,7 @@
 #include "firmware/counters.h"
 #include "firmware/host.h"
 #include "isa-host/encoding.h"
+#include "translator/quick.h"
 
 namespace chrysalis::fw {
 namespace {
@@ -224,6 +225,15 @@ const Translation* TranslationCache::counted(uint32_t eip) {
 uint32_t TranslationCache::times_left(const Translation& t, uint32_t index) const {
   if (exit_of(t, index).kind == ExitKind::CalledOut) return 0;  // it comes back
   return *host::concealed<const uint32_t>(counter_address(kFirstExit + area_of(t).first_exit + t.first_exit + index));
+}
+
+std::span<const uint32_t> TranslationCache::targets_of(const Translation& t, uint32_t index) const {
+  constexpr uint32_t kSlots = translator::kQuickTargets;
+  const uint64_t number = kFirstExit + area_of(t).first_exit + t.first_exit + index;
+  // The first is noted in slot 1. Counts that were halved may say less than there is.
+  const uint32_t* const slots = host::concealed<const uint32_t>(kTargetBase + 4 * kSlots * number);
+  const uint32_t times = times_left(t, index);
+  return times < kSlots ? std::span(slots + 1, times) : std::span(slots, kSlots);
 }
 
 void TranslationCache::decay() {

@@ -168,6 +168,8 @@ class TranslationCache final : public CodeOwner {
   const Exit& exit_of(const Translation& t, uint32_t index) const { return exits_[area_of(t).first_exit + t.first_exit + index]; }
   static constexpr uint64_t counter_address(uint32_t number) { return kCounterBase + 4 * uint64_t{number}; }
   uint32_t times_left(const Translation& t, uint32_t index) const;
+  /// Where indirect exit `index` of a translation of gear 1 went the last times, in no order.
+  std::span<const uint32_t> targets_of(const Translation& t, uint32_t index) const;
 
   /// Halves what gear 1's exits have counted.
   void decay();

@@ -105,7 +105,7 @@ const std::vector<Row>& rows() {
        .number = &Settings::smc_versions, .low = 1, .high = 1'000},
       {.name = "firmware.shadow", .unit = "", .help = "translations rely on shadow registers and gated stores; if not, they commit before each instruction that may fault, and memory is accessed in order",
        .flag = &Settings::shadow, .off = "false", .loss = "shadow registers and gated stores: conservative code"},
-      {.name = "firmware.check", .unit = "", .help = "hosted form: every translation of gears 2 and 3 is proved by the schedule checker; in debug builds the default",
+      {.name = "firmware.check", .unit = "", .help = "hosted form: every translation is proved by the schedule checker; in debug builds the default",
        .flag = &Settings::check},
 #define TRANSLATOR_PASS(pass, text, call, usual, does) \
   {.name = "firmware.passes." text, .unit = "", .help = "gears 2 and 3: " does, .flag = &Settings::pass_##pass, \

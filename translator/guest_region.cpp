@@ -56,10 +56,10 @@ void GuestRegionBuilder::open(Region& region, uint32_t eip) {
   branch_on_ = kNoValue;
 }
 
-GuestRegionBuilder::Fork GuestRegionBuilder::fork() const {
+GuestRegionBuilder::Fork GuestRegionBuilder::fork(size_t earlier) const {
   const ir::Inst& last = region_->code.insts.back();
-  const bool can = last.op == Op::ExitIf && !repeats(last);
-  return {can ? region_->maps.size() - 1 : kNoPoint, pc_, completed_, committed_, stores_};
+  const bool can = earlier != 0 || (last.op == Op::ExitIf && !repeats(last));
+  return {can ? region_->maps.size() - 1 - earlier : kNoPoint, pc_, completed_, committed_, stores_};
 }
 
 void GuestRegionBuilder::begin_path(Region& region, uint16_t path, Region& parent, const Fork& fork) {
@@ -125,6 +125,17 @@ ValueId GuestRegionBuilder::emit_const(uint64_t value) {
   inst.imm = static_cast<int64_t>(value);
   inst.value = region_->code.new_value();
   return emit(inst).value;
+}
+
+/// Not 0 if `value` is not `constant`.
+ValueId GuestRegionBuilder::differs(ValueId value, uint32_t constant) {
+  ir::Inst test;
+  test.op = Op::SetNe;
+  test.width = 64;
+  test.src[0] = value;
+  test.src[1] = emit_const(constant);
+  test.value = region_->code.new_value();
+  return emit(test).value;
 }
 
 /// State that no instruction of a region changes is loaded once.
@@ -208,7 +219,8 @@ void GuestRegionBuilder::copy(const ir::Inst& inst) {
   if (inst.op == Op::TrapIf) region_->add_map({});
 }
 
-void GuestRegionBuilder::append_exit(const ir::Inst& inst, uint32_t eip, uint32_t next_eip, Way way, uint32_t predicted) {
+void GuestRegionBuilder::append_exit(const ir::Inst& inst, uint32_t eip, uint32_t next_eip, Way way,
+                                     std::span<const uint32_t> predicted) {
   const unsigned completed = completed_ + (repeats(inst) ? 0 : 1);
   switch (inst.op) {
     case Op::Exit:
@@ -225,18 +237,21 @@ void GuestRegionBuilder::append_exit(const ir::Inst& inst, uint32_t eip, uint32_
         add_map(completed, true, target);
         return;
       }
-      ir::Inst differs;
-      differs.op = Op::SetNe;
-      differs.width = 64;
-      differs.src[0] = target;
-      differs.src[1] = emit_const(predicted);
-      differs.value = region_->code.new_value();
       ir::Inst exit;
+      exit.aux = inst.aux;
+      exit.op = Op::ExitIf;
+      exit.cond = ir::Cond::Zero;
+      for (const uint32_t other : predicted.subspan(1)) {
+        exit.src[0] = differs(target, other);
+        exit.imm = other;
+        emit(exit);
+        add_map(completed, false);
+      }
       exit.op = Op::ExitIndIf;
       exit.cond = ir::Cond::NonZero;
-      exit.aux = inst.aux;
-      exit.src[0] = emit(differs).value;
+      exit.src[0] = differs(target, predicted.front());
       exit.src[1] = target;
+      exit.imm = 0;
       emit(exit);
       add_map(completed, false, target);
       return;
@@ -256,7 +271,7 @@ void GuestRegionBuilder::append_exit(const ir::Inst& inst, uint32_t eip, uint32_
   }
 }
 
-void GuestRegionBuilder::append(const ir::Code& lifted, uint32_t eip, uint32_t next_eip, Way way, uint32_t predicted) {
+void GuestRegionBuilder::append(const ir::Code& lifted, uint32_t eip, uint32_t next_eip, Way way, std::span<const uint32_t> predicted) {
   CHRYSALIS_ASSERT(!ended_, eip);
   // An arm is not known to be executed: no commit stands between.
   if (branch_on_ == kNoValue) prepare(lifted, eip);

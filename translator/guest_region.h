@@ -31,7 +31,7 @@ class GuestRegionBuilder {
   enum class Way : uint8_t {
     Falls,     ///< to the next in memory; a branch taken is a side exit
     Taken,     ///< to the target of its jump or branch; a branch not taken is a side exit
-    Predicted, ///< of an indirect jump: to the address given; any other is a side exit
+    Predicted, ///< of an indirect jump: to the first address given; the others have side exits of their own, and what is left has one
     Ends,      ///< wherever it likes: the region ends
   };
 
@@ -48,8 +48,8 @@ class GuestRegionBuilder {
     unsigned completed, committed, stores;
   };
   static constexpr size_t kNoPoint = ~size_t{0};
-  /// Of the exit that append() has just made.
-  Fork fork() const;
+  /// Of the exit that append() has just made, or of the one that it made `earlier` exits before that.
+  Fork fork(size_t earlier = 0) const;
   /// Begins path `path` of the tree, in `region`: what is appended from now on is behind the exit `fork` of `parent`.
   void begin_path(Region& region, uint16_t path, Region& parent, const Fork& fork);
 
@@ -57,8 +57,8 @@ class GuestRegionBuilder {
   /// repeats must begin the region.
   static bool accepts(const ir::Code& lifted, bool first);
 
-  /// Appends the instruction at `eip`, which accepts() accepted; `next_eip` follows it in memory. `predicted` belongs to Way::Predicted.
-  void append(const ir::Code& lifted, uint32_t eip, uint32_t next_eip, Way way, uint32_t predicted = 0);
+  /// Appends the instruction at `eip`, which accepts() accepted; `next_eip` follows it in memory. `predicted` belongs to Way::Predicted; a call has only one.
+  void append(const ir::Code& lifted, uint32_t eip, uint32_t next_eip, Way way, std::span<const uint32_t> predicted = {});
 
   /// If-conversion: both arms of the branch at `eip` are executed, and what they write is selected by its condition. First what is appended until
   /// next_arm(), which control comes to if the branch is not taken; then, until end_arms(), what it comes to if it is taken. The arm that
@@ -78,6 +78,8 @@ class GuestRegionBuilder {
   unsigned size() const { return count_; }
   /// Those from the entry to where control is now.
   unsigned completed() const { return completed_; }
+  /// Guest stores since the last commit on that way.
+  unsigned stores() const { return stores_; }
 
  private:
   static constexpr unsigned kRegisters = 9;  // EAX..EDI and the flags
@@ -90,6 +92,7 @@ class GuestRegionBuilder {
   ir::ValueId renamed(ir::ValueId value) const { return value == ir::kNoValue ? value : names_[value]; }
   ir::Inst& emit(const ir::Inst& inst);
   ir::ValueId emit_const(uint64_t value);
+  ir::ValueId differs(ir::ValueId value, uint32_t constant);
   void add_map(unsigned completed, bool likely, ir::ValueId target = ir::kNoValue);
   void copy(const ir::Inst& inst);
   void prepare(const ir::Code& lifted, uint32_t eip);
@@ -97,7 +100,7 @@ class GuestRegionBuilder {
   void uncount_if(ir::Cond cond, unsigned instructions);
   ir::ValueId select_by_branch(ir::ValueId taken, ir::ValueId fallen);
   void complete();
-  void append_exit(const ir::Inst& inst, uint32_t eip, uint32_t next_eip, Way way, uint32_t predicted);
+  void append_exit(const ir::Inst& inst, uint32_t eip, uint32_t next_eip, Way way, std::span<const uint32_t> predicted);
 
   Region& root_;
   Region* region_;  ///< of the path under way

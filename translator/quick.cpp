@@ -172,6 +172,15 @@ void QuickTranslator::put_counter(unsigned exit) {
               counter.address, counter.value, kNone, kNone, QuickPacker::kNoLiteral, last());
 }
 
+/// Notes where an indirect exit goes.
+void QuickTranslator::put_target(unsigned exit) {
+  if (!options_.instrument) return;
+  const unsigned slot = selector_.temporary();
+  selector_.address_of_slot(slot, counters_[exit].value, kQuickTargets, options_.targets + 4 * kQuickTargets * uint64_t{placement_.first_counter + exit});
+  packer_.put(word_of(isa::Op::StC32) | kShortMode | uint32_t{kTarget} << kRdShift | slot << kRaShift, QuickPacker::kind(isa::Op::StC32),
+              slot, kTarget, kNone, kNone, QuickPacker::kNoLiteral, last());
+}
+
 /// Commits, and goes where the exit goes.
 void QuickTranslator::put_path(unsigned exit) {
   const QuickCode::Exit& leaving = out_.exits[exit];
@@ -293,6 +302,7 @@ void QuickTranslator::put_indirect_exit(const Inst& inst) {
                 kNone, kHost, kNone);
   };
   if (has_jtb_ && !returns) look_up();
+  if (how != ir::ExitKind::Return) put_target(exit);
   put_counter(exit);
   packer_.put(with_field<isa::Op::CommitPc, Field::Count>(word_of(isa::Op::CommitPc), instructions()) | kTarget << kRaShift,
               QuickPacker::kind(isa::Op::CommitPc), kTarget, kNone, kNone, kNone, QuickPacker::kNoLiteral, last());

@@ -63,10 +63,14 @@ QuickPatch chain(const QuickCode::Exit& exit, uint64_t address, uint32_t branch,
 /// Undoes whatever chain() has done to the exit.
 void unchain(const QuickCode::Exit& exit, uint32_t branch, QuickPatch (&patches)[2]);
 
+/// An indirect jump or call that leaves for the n-th time notes its target as number n modulo this.
+inline constexpr uint32_t kQuickTargets = 8;
+
 struct QuickOptions {
   uint64_t context = 0;         ///< concealed address of the guest registers, 8 bytes each by ir::GuestReg; below 2 GiB
   uint64_t counters = 0;        ///< concealed address of the exit counters, 4 bytes each; below 2 GiB
-  bool instrument = false;      ///< exits increment their counters
+  uint64_t targets = 0;         ///< concealed address of where indirect jumps and calls went last, kQuickTargets times 4 bytes for each counter; below 2 GiB
+  bool instrument = false;      ///< exits increment their counters; indirect jumps and calls note their targets
   bool loop_directly = true;    ///< an exit to the block's own start goes there at once
 };
 
@@ -153,6 +157,7 @@ class QuickTranslator {
   unsigned last() const;
   void prepare_counters();
   void put_counter(unsigned exit);
+  void put_target(unsigned exit);
   void put_path(unsigned exit);
   void put_stub(unsigned exit);
   void put_trap();

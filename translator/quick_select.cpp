@@ -130,6 +130,21 @@ void QuickSelector::load_concealed_word(unsigned to, unsigned address) {
   put(load);
 }
 
+void QuickSelector::address_of_slot(unsigned to, unsigned number, uint32_t slots, uint64_t base) {
+  Piece slot = piece<isa::Op::And32>();
+  set_a(slot, number);
+  set_literal(slot, slots - 1);
+  set_d(slot, to);
+  put(slot);
+  Piece sum = piece<isa::Op::Lea32>();
+  sum.word |= 2u << kScaleShift | kLongMode;
+  sum.literal = static_cast<uint32_t>(base);
+  set_a(sum, isa::kZero);
+  set_b(sum, to);
+  set_d(sum, to);
+  put(sum);
+}
+
 void QuickSelector::load_constant(unsigned to, int64_t value) {
   if (value >= 0 && value <= 0xffff'ffff && !fits(value, 15)) {
     // 32 bits, zero-extended: a literal of movi would be sign-extended.

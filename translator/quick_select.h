@@ -49,6 +49,8 @@ class QuickSelector {
   void add(unsigned to, unsigned from, int64_t value);
   /// Concealed memory at `address`, 32 bits.
   void load_concealed_word(unsigned to, unsigned address);
+  /// `to` = `base` + 4 * (`number` mod `slots`), for addresses below 2 GiB.
+  void address_of_slot(unsigned to, unsigned number, uint32_t slots, uint64_t base);
   /// For a SetReg of SysFlags: a register that is 0 if nothing changes.
   unsigned difference_from_context(const ir::Inst& inst);
   /// A temporary that holds `value`; loads it if none does.

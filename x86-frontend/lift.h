@@ -35,7 +35,8 @@ struct LiftOptions {
 /// In:     a valid instruction of 32-bit protected mode, as decode() delivers it.
 /// Out:    operations in program order. Guest registers are read by GetReg where needed and written by SetReg; per
 ///         instruction, no SetReg comes before an operation that may fault, so whatever faults leaves the registers as
-///         they were. Guest stores may come before: they are gated. Read-modify-write operands are probed for writing
+///         they were. What is written has 32 bits, the others being 0, or is a constant of which 32 count.
+///         Guest stores may come before: they are gated. Read-modify-write operands are probed for writing
 ///         first, so that they fault as a write.
 /// Eip:    GuestReg::Eip is written only before SoftInt (address after the instruction). Exits carry their target. A Trap,
 ///         a faulting access and a faulting helper belong to the instruction at `eip`.

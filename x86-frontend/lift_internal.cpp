@@ -204,7 +204,7 @@ V Lifter::read(unsigned i) {
     case OperandKind::Register: return get_gpr(o.reg, o.width);
     case OperandKind::Memory: return load(place(i, Access::Read), o.width);
     default:
-      if (const unsigned bytes = reloaded_ == nullptr ? 0 : immediate_bytes(i); bytes != 0) return reload(d.length - bytes, bytes, o.imm_signed);
+      if (const unsigned bytes = reloaded_ == nullptr ? 0 : immediate_bytes(i); bytes != 0) return reload(d.length - bytes, bytes, o.imm_signed && bytes < 4);
       return constant(o.imm);
   }
 }
@@ -219,10 +219,10 @@ V Lifter::read_zext(unsigned i) {
 V Lifter::read_sext(unsigned i) {
   const Operand& o = d.operands[i];
   switch (o.kind) {
-    case OperandKind::Immediate: return read(i);
+    case OperandKind::Immediate:
     case OperandKind::Memory: {
-      const V v = load(place(i, Access::Read), o.width);
-      out_.insts.back().op = Op::LoadS;
+      const V v = read(i);
+      if (out_.insts.back().op == Op::Load) out_.insts.back().op = Op::LoadS;
       return v;
     }
     default: return op(Op::Sext, o.width, read(i));

@@ -15,6 +15,10 @@ struct Case {
   unsigned gear;
   bool trees = false;
 };
+std::string name(const Case& c) {
+  return std::string(c.form == Form::Core ? "core" : "hosted") + "_gear" + std::to_string(c.gear) + (c.trees ? "_trees" : "");
+}
+void PrintTo(const Case& c, std::ostream* out) { *out << name(c); }
 
 class CallOutTest : public testing::TestWithParam<Case> {
  protected:
@@ -206,9 +210,7 @@ TEST_P(CallOutTest, ExceptionsArePrecise) {
 INSTANTIATE_TEST_SUITE_P(Gears, CallOutTest,
                          testing::Values(Case{Form::Hosted, 1}, Case{Form::Hosted, 2}, Case{Form::Hosted, 3}, Case{Form::Core, 1},
                                          Case{Form::Core, 2}, Case{Form::Core, 3}, Case{Form::Hosted, 3, true}, Case{Form::Core, 3, true}),
-                         [](const auto& info) {
-                           return std::string(info.param.form == Form::Core ? "core" : "hosted") + "_gear" + std::to_string(info.param.gear) + (info.param.trees ? "_trees" : "");
-                         });
+                         [](const auto& info) { return name(info.param); });
 
 }  // namespace
 }  // namespace chrysalis::test

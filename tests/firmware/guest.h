@@ -43,6 +43,7 @@ inline std::string name(const testing::TestParamInfo<Setup>& info) {
   return std::string(kInterpreter[static_cast<unsigned>(info.param.interpreter)]) + (info.param.form == Form::Core ? "_core" : "_hosted") +
          (std::strcmp(info.param.machine, "crusoe") == 0 ? "" : std::string("_") + info.param.machine);
 }
+inline void PrintTo(const Setup& setup, std::ostream* out) { *out << name({setup, 0}); }
 
 struct Delivered {
   uint32_t vector, error_code, cr2, eip;

@@ -31,6 +31,8 @@ struct Setup {
   uint64_t sequences;  ///< by default
   unsigned gear = 0;
 };
+void PrintTo(const Setup& setup, std::ostream* out) { *out << setup.name; }
+
 constexpr Setup kSetups[] = {
     {"decode_hosted", Form::Hosted, fw::Interpreter::DecodeDispatch, 30'000},
     {"indirect_hosted", Form::Hosted, fw::Interpreter::IndirectThreaded, 30'000},

@@ -206,6 +206,94 @@ GUEST_CODE(hammock_faults, R"(
     int $0x80
 )")
 
+// Threaded code: two indirect jumps to four handlers each, one of which is met half of the time and one rarely; loops of handlers; an indirect call.
+GUEST_CODE(threads, R"(
+    mov $12345, %eax
+    mov $0x40, %ebp
+    call 1f
+1:  pop %esi
+    add $(9f - 1b), %esi
+    movl $6000, 8(%ebx)
+2:  imul $1103515245, %eax, %eax
+    add $12345, %eax
+    mov %eax, %ecx
+    shr $27, %ecx
+    and $0x1c, %ecx
+    mov $0x32110000, %edx
+    shr %cl, %edx
+    and $3, %edx
+    shl $5, %edx
+    add %esi, %edx
+    jmp *%edx
+3:  mov %eax, %ecx
+    shr $20, %ecx
+    and $0x1c, %ecx
+    mov $0x00102103, %edx
+    shr %cl, %edx
+    and $3, %edx
+    shl $5, %edx
+    add %esi, %edx
+    mov %edi, 4(%ebx)
+    call *%edx
+    decl 8(%ebx)
+    jnz 2b
+    int $0x80
+    .p2align 5
+9:  add %eax, %edi
+    xor $0x5a5a, %edi
+    mov %edi, (%ebx)
+    cmp $0x200000, %esp
+    xor $1, %ebp
+    jp 3b
+    ret
+    .p2align 5
+    sub (%ebx), %edi
+    xor $1, %ebp
+    jp 3b
+    ret
+    .p2align 5
+    rol $5, %edi
+    mov %edi, 12(%ebx)
+    xor $1, %ebp
+    jp 3b
+    ret
+    .p2align 5
+    mov 4(%ebx), %ecx
+    lea (%edi,%ecx,2), %edi
+    xor $1, %ebp
+    jp 3b
+    ret
+)")
+
+// Loops of ten iterations, and of many; one that fills the store buffer.
+GUEST_CODE(ten_iterations, R"(
+    mov $3000, %ecx
+1:  mov $10, %edx
+    jmp 2f
+2:  lea (%edi,%edx), %edi
+    dec %edx
+    jnz 2b
+    dec %ecx
+    jnz 1b
+    int $0x80
+)")
+GUEST_CODE(many_iterations, R"(
+    mov $30000, %ecx
+2:  lea (%edi,%ecx), %edi
+    dec %ecx
+    jnz 2b
+    int $0x80
+)")
+GUEST_CODE(storing_iterations, R"(
+    mov $10000, %ecx
+2:  pusha
+    pusha
+    add $64, %esp
+    dec %ecx
+    jnz 2b
+    int $0x80
+)")
+
 std::vector<Case> hammock_cases() { return {{"hammocks", GUEST_BYTES(hammocks)}, {"hammock_faults", GUEST_BYTES(hammock_faults)}}; }
 
 std::vector<Case> cases() {
@@ -268,6 +356,8 @@ class TreeTest : public testing::TestWithParam<TreeSetup> {
     held_ = guest.counter(Counter::TranslatedInstructions3);
     converted_ = guest.counter(Counter::IfConversions);
     misspeculated_ = guest.counter(Counter::Misspeculations);
+    jumps_ = guest.counter(Counter::JumpTargets);
+    unrolled_ = guest.counter(Counter::UnrolledIterations);
     return out;
   }
 
@@ -278,7 +368,7 @@ class TreeTest : public testing::TestWithParam<TreeSetup> {
     EXPECT_TRUE(outcome.memory == expected.memory);
   }
 
-  uint64_t made_ = 0, held_ = 0, converted_ = 0, misspeculated_ = 0;
+  uint64_t made_ = 0, held_ = 0, converted_ = 0, misspeculated_ = 0, jumps_ = 0, unrolled_ = 0;
 };
 
 TEST_P(TreeTest, DoWhatInterpretationDoes) {
@@ -315,6 +405,38 @@ TEST_P(TreeTest, IfConvertedBranchesDoWhatInterpretationDoes) {
     expect_equal(run(program, 3, fw::kSwitchTrees, 8), expected);
     EXPECT_GE(converted_, 1u);
   }
+}
+
+TEST_P(TreeTest, IndirectJumpsDoWhatInterpretationDoes) {
+  const Case program{"threads", GUEST_BYTES(threads)};
+  const Outcome expected = run(program, 0, 0);
+  ASSERT_EQ(expected.events.size(), 13u);
+  EXPECT_GT(expected.instructions, 150'000u);
+  expect_equal(run(program, 2, 0), expected);
+  EXPECT_EQ(jumps_, 0u);
+  expect_equal(run(program, 3, 0), expected);
+  const uint64_t superblocks = jumps_;
+  EXPECT_GE(superblocks, 1u);
+  expect_equal(run(program, 3, fw::kSwitchTrees), expected);
+  if (GetParam().eviction_stress == 0) {
+    EXPECT_GT(jumps_, superblocks) << "no tree goes on at more than one target";
+  }
+}
+
+// A loop of ten iterations is unrolled no further, however much fits; a long one as far as its instructions, or its stores, fit.
+TEST_P(TreeTest, LoopsAreUnrolledAsOftenAsTheyIterate) {
+  if (GetParam().eviction_stress != 0 || GetParam().force_rollback != 0) GTEST_SKIP() << "translations come and go";
+  const auto iterations = [this](const Case& program) {
+    const Outcome expected = run(program, 0, 0);
+    expect_equal(run(program, 2, 0), expected);
+    return unrolled_;
+  };
+  // The first iteration may be interpreted, and not counted.
+  const uint64_t ten = iterations({"ten", GUEST_BYTES(ten_iterations)});
+  EXPECT_GE(ten, 8u);
+  EXPECT_LE(ten, 9u);
+  EXPECT_EQ(iterations({"many", GUEST_BYTES(many_iterations)}), 15u);  // of three instructions, in 48
+  EXPECT_EQ(iterations({"stores", GUEST_BYTES(storing_iterations)}), 3u);  // of 16 stores, in 64
 }
 
 std::string name_of(const testing::TestParamInfo<TreeSetup>& info) {

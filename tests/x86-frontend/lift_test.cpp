@@ -83,6 +83,10 @@ TEST(Lift, OperandsAreReloadedWhereTheyArePlain) {
     l.status = lift(l.inst, kEip, {}, l.code, &reloaded);
     EXPECT_EQ(reloaded, c.reloaded) << ir::text(l.code);
     EXPECT_EQ(l.count(Op::Load) + l.count(Op::LoadS), c.loads) << ir::text(l.code);
+    for (const ir::Inst& set : l.code.insts) {
+      if (set.op != Op::SetReg) continue;
+      for (const ir::Inst& made : l.code.insts) EXPECT_FALSE(made.value == set.src[0] && made.op == Op::LoadS) << "more than 32 bits\n" << ir::text(l.code);
+    }
     if (l.status == LiftStatus::Continues) l.code.insts.push_back({.op = Op::Exit});
     for (const ir::Violation& v : ir::verify(l.code)) ADD_FAILURE() << v.rule << "\n" << ir::text(l.code);
   }

@@ -55,6 +55,7 @@ struct Finding {
 struct CheckOptions {
   uint32_t first_exit = 0;    ///< CompileOptions::first_exit
   bool source = true;         ///< the compiled region's `guest` is to be held to the rule
+  uint64_t context = 0;       ///< of guest code: concealed address of the slots that hold guest state, 32 bits in 8 bytes each; 0: not known
 };
 
 /// Whether the checker knows all operations of the region. It does not know those on floating-point registers.

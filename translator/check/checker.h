@@ -4,6 +4,7 @@
 
 #include <array>
 #include <map>
+#include <optional>
 #include <span>
 
 #include "translator/check/check.h"
@@ -32,10 +33,12 @@ class Checker {
     bool guest;
     uint8_t size;           ///< bytes
     uint8_t order;          ///< Region::in_order
+    uint8_t bits;           ///< of a load: that can be set
     bool wanted = true;     ///< false of probes, and of loads whose atom delivers no value: they are there for their faults
     uint8_t entry = 0xff;   ///< of a load under protection
     uint8_t mask = 0;       ///< of a store under mask
     uint32_t inst;          ///< index into the region's code
+    uint32_t same;          ///< of a load: the first one that certainly delivers this value, by that index
     Terms::Sum address;
     Term data;              ///< of a store
     uint32_t molecule = kNever, atom = kNever;
@@ -75,6 +78,7 @@ class Checker {
   /// What `reg` holds at the entry.
   Term at_entry(unsigned reg) { return terms_.leaf(Source::Entry, reg, entry_width_[reg]); }
   void add_access(uint32_t inst);
+  uint32_t first_alike(const Access& load) const;
   const ir::Inst& inst(uint32_t index) const { return region_.code.insts[index]; }
   Term value(ir::ValueId id) const { return id == ir::kNoValue ? 0 : values_[id]; }
   Terms::Test condition_of(const ir::Inst& inst);
@@ -90,6 +94,8 @@ class Checker {
   void act_last(const At& at, const State& before, State& next, bool main);
   void serialize(const At& at, const State& before, State& next, const ir::Inst& expected);
   void branch(const At& at, const State& before, const State& next, bool main);
+  std::optional<Terms::Test> taken_if(const isa::Atom& atom, const State& before);
+  void choose_trap(const Terms::Test& test);
   void side_exit(const At& at, const State& before, const State& next);
   void final_exit(const At& at, const State& before, const State& next);
   void indirect_exit(const At& at, const State& before, const State& next, const ir::Inst& exit);

@@ -13,8 +13,9 @@ namespace {
 constexpr uint32_t kNone = 0xffff'ffff;
 constexpr uint32_t kBridgeWords = 2;  // of a link stub: the branch that chaining may aim
 
-/// Without probes that gear 1 need not make: whatever faults at a load of what the instruction stores to in any case is repeated by the interpreter.
-ir::Code without_probes(const ir::Code& lifted) {
+/// Without what gear 1 need not tell apart. Probes: whatever faults at a load of what the instruction stores to in any case is repeated by the
+/// interpreter. Vectors of traps: all of them roll back, at one place.
+ir::Code as_gear_1(const ir::Code& lifted) {
   ir::Code out;
   out.next_value = lifted.next_value;
   const std::vector<ir::Inst>& list = lifted.insts;
@@ -27,7 +28,9 @@ ir::Code without_probes(const ir::Code& lifted) {
         needless = list[k].op == ir::Op::Store && same(k);
       }
     }
-    if (!needless) out.insts.push_back(list[i]);
+    if (needless) continue;
+    out.insts.push_back(list[i]);
+    if (list[i].op == ir::Op::TrapIf) out.insts.back().aux = 0;
   }
   return out;
 }
@@ -48,7 +51,7 @@ bool region_of(std::span<const BlockInstruction> instructions, uint64_t context,
       way = ir::is_final_exit(last) ? GuestRegionBuilder::Way::Ends : turned ? GuestRegionBuilder::Way::Taken : GuestRegionBuilder::Way::Falls;
       if (turned) end = static_cast<uint32_t>(last.imm);
     }
-    builder.append(without_probes(instruction.lifted), instruction.eip, instruction.next, way);
+    builder.append(as_gear_1(instruction.lifted), instruction.eip, instruction.next, way);
   }
   builder.finish(end);
   return can_check(region);
@@ -182,17 +185,8 @@ class Former {
       if (has_bridge(exit)) return leads_out(e);
       return aim(Target::GuestIndirect, 0);
     }
-    // What traps rolls back, all at one place.
-    if (isa::info(out_.atoms[out_.molecules[place_[word]].first].op).has(isa::kRollback)) return aim(Target::GuestTrap, next_trap());
+    if (isa::info(out_.atoms[out_.molecules[place_[word]].first].op).has(isa::kRollback)) return aim(Target::GuestTrap, 0);
     aim(Target::Local, word);
-  }
-
-  /// The vector of the region's next TrapIf.
-  int64_t next_trap() {
-    for (; trap_ < region_.code.insts.size(); ++trap_) {
-      if (region_.code.insts[trap_].op == ir::Op::TrapIf) return region_.code.insts[trap_++].aux;
-    }
-    return -1;
   }
 
   /// The cycles in which the molecules issue: gear 1 plans them so, but does not keep them.
@@ -242,7 +236,6 @@ class Former {
   CompiledRegion& out_;
   std::vector<uint32_t> place_;     ///< by word: the molecule that begins there
   std::vector<Branch> branches_;
-  size_t trap_ = 0;
   std::vector<Finding> findings_;
 };
 
@@ -256,7 +249,7 @@ BlockCheck check_block(std::span<const BlockInstruction> instructions, uint64_t 
   // Gear 1 has these as well, QuickTranslator's "Uses".
   out.region.allocatable |= uint64_t{1} << kTargetScratch | uint64_t{1} << kExitNumber | uint64_t{1} << isa::kGuestEip;
   out.findings = Former(code, placement, out.region, machine, out.form).run();
-  const std::vector<Finding> more = check(out.region, machine, out.form, {placement.first_exit, false});
+  const std::vector<Finding> more = check(out.region, machine, out.form, {placement.first_exit, false, context});
   out.findings.insert(out.findings.end(), more.begin(), more.end());
   return out;
 }

@@ -118,6 +118,18 @@ void Checker::read_region() {
   }
 }
 
+/// Where atoms do not say whose they are, loads of one value cannot be told apart, and need not.
+uint32_t Checker::first_alike(const Access& load) const {
+  uint32_t first = load.inst;
+  if (options_.source) return first;
+  for (size_t i = accesses_.size(); i-- > 0;) {
+    const Access& earlier = accesses_[i];
+    if (earlier.is_store() && overlap(earlier, load)) break;
+    if (earlier.kind == load.kind && earlier.guest == load.guest && earlier.size == load.size && earlier.address == load.address) first = earlier.inst;
+  }
+  return first;
+}
+
 void Checker::add_access(uint32_t index) {
   const ir::Inst& op = inst(index);
   Access access{};
@@ -130,13 +142,17 @@ void Checker::add_access(uint32_t index) {
                                                                  : Access::Kind::Load;
   access.size = static_cast<uint8_t>(op.width / 8);
   access.order = op.guest < region_.in_order.size() ? region_.in_order[op.guest] : uint8_t{0};
-  access.inst = index;
+  access.inst = access.same = index;
   const unsigned width = access.guest ? 32 : 64;
   const Terms::Sum base = terms_.sum(value(op.src[0]), width);
   access.address = terms_.sum(terms_.add(base.base, terms_.constant(static_cast<uint64_t>(base.offset) + static_cast<uint64_t>(op.imm)), width), width);
   if (access.is_store()) access.data = terms_.low(value(op.src[1]), op.width);
   if (op.value != ir::kNoValue) {
-    const Term loaded = terms_.leaf(Source::Load, index, op.width);
+    const bool slot = options_.context != 0 && !access.guest && access.address.base == terms_.zero() &&
+                      static_cast<uint64_t>(access.address.offset) - options_.context < 8 * static_cast<uint64_t>(ir::GuestReg::kCount);
+    access.bits = slot ? uint8_t{32} : op.width;
+    access.same = first_alike(access);
+    const Term loaded = terms_.leaf(Source::Load, access.same, access.bits);
     values_[op.value] = op.op == ir::Op::LoadS || op.op == ir::Op::CLoadS ? terms_.sext(loaded, op.width) : loaded;
   }
   accesses_.push_back(access);
@@ -253,7 +269,7 @@ void Checker::access(const At& at, const State& before, State& next, bool main) 
     found->wanted = kind == Access::Kind::Store || (kind == Access::Kind::Load && atom.rd != isa::kZero);
   }
   if (kind != Access::Kind::Load) return;
-  const Term loaded = found == nullptr ? undefined() : terms_.leaf(Source::Load, found->inst, size * 8);
+  const Term loaded = found == nullptr ? undefined() : terms_.leaf(Source::Load, found->same, found->bits);
   write(at, next, atom.rd, extends_sign(atom.op) ? terms_.sext(loaded, size * 8) : loaded);
 }
 
@@ -522,29 +538,46 @@ void Checker::branch(const At& at, const State& before, const State& next, bool)
   side_exit(at, before, next);
 }
 
+/// When the conditional branch `atom` is taken; nothing: it is none.
+std::optional<Terms::Test> Checker::taken_if(const isa::Atom& atom, const State& before) {
+  const Term a = before.reg[atom.ra], b = before.reg[atom.rb];
+  const auto compare = [&](ir::Op op) { return terms_.not_zero(terms_.value({op, 64, 0, 0, {a, b, 0, 0}})); };
+  switch (atom.op) {
+    case isa::Op::BrCc: return terms_.condition(static_cast<unsigned>(atom.cond), a);
+    case isa::Op::BrZ: return Terms::negated(terms_.not_zero(a));
+    case isa::Op::BrNz: return terms_.not_zero(a);
+    case isa::Op::BrEq: return compare(ir::Op::SetEq);
+    case isa::Op::BrNe: return Terms::negated(compare(ir::Op::SetEq));
+    case isa::Op::BrLtS: return compare(ir::Op::SetLtS);
+    case isa::Op::BrGeS: return Terms::negated(compare(ir::Op::SetLtS));
+    case isa::Op::BrLtU: return compare(ir::Op::SetLtU);
+    case isa::Op::BrGeU: return Terms::negated(compare(ir::Op::SetLtU));
+    default: return std::nullopt;
+  }
+}
+
+/// Traps that roll back may stand in any order up to the next exit or commit: whichever is taken, interpretation meets first what comes first.
+/// Brings forward the one with this condition.
+void Checker::choose_trap(const Terms::Test& test) {
+  if (!region_.faults_roll_back) return;
+  for (size_t i = next_event_; i < events_.size() && inst(events_[i].inst).op == ir::Op::TrapIf; ++i) {
+    if (condition_of(inst(events_[i].inst)) != test) continue;
+    const auto first = events_.begin() + static_cast<ptrdiff_t>(next_event_), found = events_.begin() + static_cast<ptrdiff_t>(i);
+    std::rotate(first, found, found + 1);
+    return;
+  }
+}
+
 void Checker::side_exit(const At& at, const State& before, const State& next) {
+  const auto test = taken_if(*at.atom, before);
+  if (test) choose_trap(*test);
   Event& event = events_[next_event_++];
   event.molecule = at.molecule;
   const ir::Inst& exit = inst(event.inst);
-  const isa::Atom& atom = *at.atom;
-  const Term a = before.reg[atom.ra], b = before.reg[atom.rb];
-  const auto compare = [&](ir::Op op) { return terms_.not_zero(terms_.value({op, 64, 0, 0, {a, b, 0, 0}})); };
-  Terms::Test test{};
-  switch (atom.op) {
-    case isa::Op::BrCc: test = terms_.condition(static_cast<unsigned>(atom.cond), a); break;
-    case isa::Op::BrZ: test = Terms::negated(terms_.not_zero(a)); break;
-    case isa::Op::BrNz: test = terms_.not_zero(a); break;
-    case isa::Op::BrEq: test = compare(ir::Op::SetEq); break;
-    case isa::Op::BrNe: test = Terms::negated(compare(ir::Op::SetEq)); break;
-    case isa::Op::BrLtS: test = compare(ir::Op::SetLtS); break;
-    case isa::Op::BrGeS: test = Terms::negated(compare(ir::Op::SetLtS)); break;
-    case isa::Op::BrLtU: test = compare(ir::Op::SetLtU); break;
-    case isa::Op::BrGeU: test = Terms::negated(compare(ir::Op::SetLtU)); break;
-    default: return report(Rule::Exit, at, "it stands where " + describe(event.inst) + " should be");
-  }
+  if (!test) return report(Rule::Exit, at, "it stands where " + describe(event.inst) + " should be");
   const Terms::Test wanted = condition_of(exit);
-  if (test != wanted) {
-    report(Rule::Exit, at, "it is taken if " + std::string(test.negated ? "not " : "") + terms_.text(test.term) + ", not if " +
+  if (*test != wanted) {
+    report(Rule::Exit, at, "it is taken if " + std::string(test->negated ? "not " : "") + terms_.text(test->term) + ", not if " +
                                (wanted.negated ? "not " : "") + terms_.text(wanted.term) + ", as " + describe(event.inst) + " says");
   }
   const CompiledRegion::Fixup* const aim = fixup(at.global);

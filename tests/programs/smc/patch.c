@@ -287,9 +287,37 @@ CHANGING_CODE(
     "filled_codes: .byte 0x42, 0x90, 0x4a, 0xf8\n");  // incl %edx, nop, decl %edx, clc
 CODE(filled);
 
+// By x87 stores, which translations call out for. They lie in a granule of their own, which never changes, so that one translation holds them,
+// the instruction before them and the one behind, which it must not execute as it was before them.
+CHANGING_CODE(
+    "called_out:\n"
+    "  movl 4(%esp), %ecx\n"
+    "  xorl %eax, %eax\n"
+    "  pushl $0x07c0\n"
+    "  jmp 1f\n"
+    ".balign 128\n"
+    ".skip 125\n"
+    "1: .byte 0x83\n"
+    "called_before: .byte 0xc0, 7\n"  // addl $7, %eax
+    "  filds (%esp)\n"
+    "  fists called_before\n"
+    "  fistps called_behind\n"
+    ".balign 128\n"
+    "  .byte 0x83\n"
+    "called_behind: .byte 0xc0, 7\n"
+    "  roll $1, %eax\n"
+    "  testl $15, %ecx\n"
+    "  jnz 2f\n"
+    "  xorw $0x0230, (%esp)\n"  // xorl $5, %eax, and back
+    "2: decl %ecx\n"
+    "  jnz 1b\n"
+    "  popl %edx\n"
+    "  ret\n");
+CODE(called_out);
+
 const struct program programs[] = {
     {"immediate", immediate},     {"sizes", sizes},         {"displacement", displacement}, {"opcode", opcode},
     {"jump_target", jump_target}, {"call_target", call_target}, {"condition", condition},   {"across_pages", across},
     {"next", next},               {"itself", itself},       {"overlapping", overlapping},   {"filled", filled},
-    {NULL, NULL},
+    {"called_out", called_out},   {NULL, NULL},
 };
