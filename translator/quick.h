@@ -111,7 +111,7 @@ class QuickTranslator {
 
   /// Starts a block at guest address `eip`.
   void begin(uint32_t eip);
-  /// Where lift() is to append the next instruction.
+  /// Where lift() is to append the next instruction. What is there and has not been taken by finish() is not the block's.
   ir::Code& code() { return block_.code; }
   /// Takes the instruction that lift() has appended; `next` is the address behind it. Nothing may follow anything but
   /// Continue. What was not taken is removed from code().

@@ -297,6 +297,7 @@ QuickBlock::Verdict QuickBlock::take() {
 }
 
 void QuickBlock::close(uint32_t target) {
+  reject(Verdict::Full);  // what has been lifted, but not taken
   Inst& exit = code.insts.emplace_back();
   exit.op = Op::Exit;
   exit.imm = target;

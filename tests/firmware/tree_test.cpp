@@ -206,6 +206,35 @@ GUEST_CODE(hammock_faults, R"(
     int $0x80
 )")
 
+// Two branches that go either way around so much that the tree, each way through both of them, is longer than a branch reaches.
+GUEST_CODE(tree_too_long, R"(
+    mov $1500, %ecx
+    mov $12345, %eax
+1:  imul $1103515245, %eax, %eax
+    add $12345, %eax
+    .macro side
+    .rept 72
+    addl $0x12345678, at(%ebx)
+    .set at, at + 4
+    .endr
+    .endm
+    .set at, 0x400
+    test $0x10000, %eax
+    jz 2f
+    side
+    jmp 3f
+2:  side
+3:  test $0x20000, %eax
+    jz 4f
+    side
+    jmp 5f
+4:  side
+5:  dec %ecx
+    jnz 1b
+    .purgem side
+    int $0x80
+)")
+
 // Threaded code: two indirect jumps to four handlers each, one of which is met half of the time and one rarely; loops of handlers; an indirect call.
 GUEST_CODE(threads, R"(
     mov $12345, %eax
@@ -354,6 +383,7 @@ class TreeTest : public testing::TestWithParam<TreeSetup> {
     out.instructions = guest.instructions();
     made_ = guest.counter(Counter::Translations3);
     held_ = guest.counter(Counter::TranslatedInstructions3);
+    entered_ = guest.counter(Counter::Entries);
     converted_ = guest.counter(Counter::IfConversions);
     misspeculated_ = guest.counter(Counter::Misspeculations);
     jumps_ = guest.counter(Counter::JumpTargets);
@@ -368,7 +398,7 @@ class TreeTest : public testing::TestWithParam<TreeSetup> {
     EXPECT_TRUE(outcome.memory == expected.memory);
   }
 
-  uint64_t made_ = 0, held_ = 0, converted_ = 0, misspeculated_ = 0, jumps_ = 0, unrolled_ = 0;
+  uint64_t made_ = 0, held_ = 0, entered_ = 0, converted_ = 0, misspeculated_ = 0, jumps_ = 0, unrolled_ = 0;
 };
 
 TEST_P(TreeTest, DoWhatInterpretationDoes) {
@@ -407,6 +437,19 @@ TEST_P(TreeTest, IfConvertedBranchesDoWhatInterpretationDoes) {
   }
 }
 
+class LongTreeTest : public TreeTest {};
+
+// Gear 2's superblocks go on.
+TEST_P(LongTreeTest, IsNotMade) {
+  const Case program{"too_long", GUEST_BYTES(tree_too_long)};
+  const Outcome expected = run(program, 0, 0);
+  expect_equal(run(program, 3, 0), expected);
+  EXPECT_GE(made_, 1u);
+  expect_equal(run(program, 3, fw::kSwitchTrees), expected);
+  EXPECT_EQ(made_, 0u);
+  EXPECT_GE(entered_, 100u);
+}
+
 TEST_P(TreeTest, IndirectJumpsDoWhatInterpretationDoes) {
   const Case program{"threads", GUEST_BYTES(threads)};
   const Outcome expected = run(program, 0, 0);
@@ -443,7 +486,7 @@ std::string name_of(const testing::TestParamInfo<TreeSetup>& info) {
   return std::string(info.param.form == Form::Core ? "core_" : "hosted_") + info.param.machine + (info.param.force_rollback != 0 ? "_rollback" : "") +
          (info.param.eviction_stress != 0 ? "_stress" : "") + (info.param.chaining ? "" : "_unchained");
 }
-void PrintTo(const TreeSetup& setup, std::ostream* out) { *out << setup.machine; }
+void PrintTo(const TreeSetup& setup, std::ostream* out) { *out << name_of({setup, 0}); }
 
 INSTANTIATE_TEST_SUITE_P(Forms, TreeTest,
                          testing::Values(TreeSetup{Form::Hosted, "crusoe", 0, 0, true}, TreeSetup{Form::Hosted, "efficeon", 0, 0, true},
@@ -451,6 +494,8 @@ INSTANTIATE_TEST_SUITE_P(Forms, TreeTest,
                                          TreeSetup{Form::Hosted, "crusoe", 0, 1, true}, TreeSetup{Form::Hosted, "denver", 0, 0, false},
                                          TreeSetup{Form::Core, "crusoe", 0, 0, true}, TreeSetup{Form::Core, "efficeon", 0, 0, true}),
                          name_of);
+INSTANTIATE_TEST_SUITE_P(Forms, LongTreeTest,
+                         testing::Values(TreeSetup{Form::Hosted, "efficeon", 0, 0, true}, TreeSetup{Form::Hosted, "denver", 0, 0, false}), name_of);
 
 }  // namespace
 }  // namespace chrysalis::test
