@@ -74,7 +74,6 @@ template <class Top> class ModelOf final : public Model {
  public:
   explicit ModelOf(const char* name) : top_(&context_, name) {}
   ~ModelOf() override {
-    waves("");
     top_.final();
   }
 
@@ -126,6 +125,12 @@ template <class Top> class ModelOf final : public Model {
   uint64_t special(isa::Special special) const override { return top_.rootp->core__DOT__spr_q[static_cast<unsigned>(special)]; }
   void records(bool wanted) override { top_.records_i = wanted; }
 
+#ifdef CHRYSALIS_RTL_COVERAGE  // then it has neither waves nor states
+  bool waves(const std::string&) override { return false; }
+  void write_coverage(const std::string& file) override { context_.coveragep()->write(file.c_str()); }
+  std::vector<uint8_t> save() override { hw::check(false, "a model with coverage cannot be saved"); return {}; }
+  void restore(const std::vector<uint8_t>&) override { hw::check(false, "a model with coverage cannot be restored"); }
+#else
   bool waves(const std::string& file) override {
     if (waves_) waves_->close();
     waves_.reset();
@@ -137,15 +142,7 @@ template <class Top> class ModelOf final : public Model {
     waves_.reset();
     return false;
   }
-
-  void write_coverage([[maybe_unused]] const std::string& file) override {
-#ifdef CHRYSALIS_RTL_COVERAGE
-    context_.coveragep()->write(file.c_str());
-#else
-    hw::check(false, "coverage is asked of models that have it");
-#endif
-  }
-
+  void write_coverage(const std::string&) override { hw::check(false, "coverage is asked of models that have it"); }
   std::vector<uint8_t> save() override {
     std::vector<uint8_t> bytes;
     {
@@ -159,16 +156,24 @@ template <class Top> class ModelOf final : public Model {
     in >> top_;
     read_outputs();
   }
+#endif
 
  private:
   void edge() {
     top_.clk_i = 0;
     top_.eval();
-    if (waves_) waves_->dump(outputs_.cycle * kTicks + kTicks / 2);
+    dump(outputs_.cycle * kTicks + kTicks / 2);
     top_.clk_i = 1;
     top_.eval();
-    if (waves_) waves_->dump((outputs_.cycle + 1) * kTicks);
+    dump((outputs_.cycle + 1) * kTicks);
   }
+#ifdef CHRYSALIS_RTL_COVERAGE
+  void dump(uint64_t) {}
+#else
+  void dump(uint64_t time) {
+    if (waves_) waves_->dump(time);
+  }
+#endif
   void read_outputs() {
     outputs_.cycle = top_.cycle_o;
     outputs_.pc = top_.pc_o;
@@ -190,13 +195,18 @@ template <class Top> class ModelOf final : public Model {
   static constexpr int kAllLevels = 99;
   static constexpr uint64_t kTicks = 10;  ///< of the waves' time in a cycle: cycle N begins at 10 N
 
+#ifdef CHRYSALIS_RTL_COVERAGE
+  VerilatedContext context_;
+  Top top_;
+#else
   /// Before the model, since it is asked when that is made.
   struct Context : VerilatedContext {
     Context() { traceEverOn(true); }
   };
   Context context_;
-  std::unique_ptr<VerilatedFstC> waves_;
   Top top_;
+  std::unique_ptr<VerilatedFstC> waves_;  ///< closed before the model goes
+#endif
   Outputs outputs_;
 };
 
