@@ -346,6 +346,8 @@ void Gears::chain(Exit& exit, Translation& target) {
 }
 
 void Gears::consider(uint32_t eip, bool sampled) {
+  // What could not be made anew may be so later. It is tried after twice as many samples each time: a tree that is too long costs as much as others.
+  constexpr uint8_t kMostAttempts = 16;
   age_profiles();
   Translation* const t = cache_.find(eip);
   if (t == nullptr || t->gear >= max_gear_) return;
@@ -354,8 +356,11 @@ void Gears::consider(uint32_t eip, bool sampled) {
     for (uint32_t i = 0; i < t->exit_count; ++i) executions += cache_.times_left(*t, i);
     if (executions < options_.threshold[1]) return;
     make(eip, 2);
-  } else if ((sampled || counts_entries(*t)) && ++t->samples == options_.threshold[2]) {
-    if (sampled) t->samples = 0;  // what could not be made anew may be so later
+  } else if ((sampled || counts_entries(*t)) && ++t->samples == uint64_t{options_.threshold[2]} << t->attempts) {
+    if (sampled) {
+      t->samples = 0;
+      if (t->attempts < kMostAttempts) ++t->attempts;
+    }
     make(eip, 3);
   }
 }

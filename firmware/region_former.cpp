@@ -5,6 +5,7 @@
 #include "firmware/counters.h"
 #include "firmware/host.h"
 #include "firmware/region_shape.h"
+#include "translator/versions.h"
 
 namespace chrysalis::fw {
 namespace {
@@ -21,6 +22,8 @@ constexpr uint32_t kLeastGuess = kEntered / 2;
 constexpr uint32_t kLongestPaths = 2;
 /// The same of an indirect jump's target.
 constexpr uint32_t kLeastJump = kEntered / 4;
+/// A loop that iterates so many times as often as it is unrolled is worth two versions: the one for its last iterations starts late.
+constexpr uint64_t kLongLoop = 8;
 /// A profile of fewer executions says nothing.
 constexpr uint64_t kLeastExecutions = 8;
 
@@ -203,6 +206,7 @@ void RegionFormer::form_part(uint32_t eip, uint32_t weight) {
   addresses_.clear();
   in_order_.clear();
   sides_.clear();
+  long_loop_ = false;
   builder_.begin(path(0), eip);
   grow(eip, weight);
   if (builder_.size() == 0) {
@@ -212,6 +216,7 @@ void RegionFormer::form_part(uint32_t eip, uint32_t weight) {
   // What waits behind call-outs wants to be held, too.
   const auto room = [this] { return (largest_ - held_) / (waiting_.empty() ? 1 : 2); };
   while (path_count_ < kMostPaths && first_region_ + path_count_ < kMostRegions && builder_.size() < room() && follow_side()) {}
+  make_versions();
   if (path(0).precise) in_order_.assign(addresses_.size(), 1);
   if (!in_order_.empty()) in_order_.resize(addresses_.size(), 0);
   if (part_count_ == parts_.size()) parts_.emplace_back();
@@ -221,6 +226,16 @@ void RegionFormer::form_part(uint32_t eip, uint32_t weight) {
   for (translator::Region& path : part.tree) path.in_order = in_order_;
   std::swap(part.addresses, addresses_);
   held_ += builder_.size();
+}
+
+/// A version of the main path's loop for as many iterations as it has copies, or more. Its other version becomes the tree's last path.
+void RegionFormer::make_versions() {
+  if (!long_loop_ || gear_ < 3 || (options_.switches & kSwitchVersions) == 0 || path_count_ == kMostPaths || first_region_ + path_count_ == kMostRegions) return;
+  const unsigned exits = translator::make_version(path(0), path(path_count_), static_cast<uint16_t>(path_count_));
+  if (exits == 0) return;
+  ++path_count_;
+  count(Counter::Versions);
+  count(Counter::VersionedExits, exits);
 }
 
 /// The path under way ends before the instruction at `eip`, to which control comes `weight` times.
@@ -487,6 +502,7 @@ void RegionFormer::grow(uint32_t at, uint32_t weight) {
     if (takes) enter(at);
   }
   if (builder_.size() != before) builder_.finish(at);
+  if (main) long_loop_ = copies > 1 && kLongLoop * copies * left <= entered;
 }
 
 }  // namespace chrysalis::fw

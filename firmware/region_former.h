@@ -105,6 +105,7 @@ class RegionFormer {
   void note_call_out(const ir::Code& lifted, uint32_t eip, uint32_t next, uint32_t weight);
   bool follow_call_out();
   void form_part(uint32_t eip, uint32_t weight);
+  void make_versions();
   translator::Region& path(size_t index) { return regions_[first_region_ + index]; }
   bool follows_calls() const { return gear_ >= 3 && (options_.switches & kSwitchFollowCalls) != 0; }
   bool grows_trees() const;
@@ -134,6 +135,7 @@ class RegionFormer {
   Place place_ = {};
   // Of the part under way.
   size_t first_region_ = 0, path_count_ = 0;
+  bool long_loop_ = false;              ///< its main path is a loop, unrolled, that mostly goes on for at least twice as many iterations
   uint32_t start_ = 0;
   uint32_t before_ = 0;                 ///< instructions from the entry to there
   std::vector<uint32_t> visited_;  ///< addresses of the path's instructions since it was last at the entry, sorted

@@ -180,6 +180,7 @@ Translation* TranslationCache::install(const NewTranslation& made, const Source&
   t.source_count = source_count;
   for (uint16_t& faults : t.faults) faults = 0;
   t.samples = t.entries = 0;
+  t.attempts = 0;
   t.lessons = adaptation_.lessons();
   t.counts = made.gear == 1 ? nullptr : counts;
   t.incoming = nullptr;

@@ -98,6 +98,7 @@ struct Translation : CodeHolder {
   bool tenured;               ///< not in the nursery; only with Eviction::Generational
   bool checks;                ///< it compares its source itself, which is not protected
   uint16_t instructions;      ///< x86 instructions
+  uint8_t attempts;           ///< to make it anew with a higher gear
   uint64_t code;              ///< host address
   uint32_t place;             ///< the same, from the beginning of the gear's area
   uint32_t bytes;

@@ -20,6 +20,7 @@
 #include "translator/region_text.h"
 #include "translator/tree.h"
 #include "translator/verify_region.h"
+#include "translator/versions.h"
 
 namespace chrysalis::sim {
 namespace {
@@ -29,7 +30,7 @@ using translator::Pass;
 struct Options {
   std::string input, machine = "crusoe", stop_before, stop_after;
   std::vector<std::string> passes, disabled, print_after;
-  bool verify = false, list = false, statistics = false, schedule = false;
+  bool verify = false, list = false, statistics = false, schedule = false, versions = false;
 };
 
 constexpr unsigned kPasses = static_cast<unsigned>(Pass::kCount);
@@ -105,6 +106,7 @@ class Session {
 
   void rewrite(std::vector<translator::Region>& tree) {
     if (options_.verify) return;
+    if (options_.versions) make_version(tree);
     if (tree.size() == 1 || !options_.passes.empty()) {
       for (translator::Region& path : tree) {
         for (const Pass pass : chosen_) note_pass(pass, translator::run_pass(pass, path, machine_.core), path);
@@ -121,6 +123,13 @@ class Session {
     }
     if (options_.schedule) show_schedule(tree);
     else fmt::print("{}", translator::tree_text(tree));
+  }
+
+  /// What gear 3 does with unrolled loops, before any pass.
+  static void make_version(std::vector<translator::Region>& tree) {
+    tree.emplace_back();
+    if (translator::make_version(tree.front(), tree.back(), static_cast<uint16_t>(tree.size() - 1)) == 0) tree.pop_back();
+    if (!translator::verify_tree(tree).empty()) throw std::logic_error("versions break the region:\n" + translator::tree_text(tree));
   }
 
   void note_pass(Pass pass, const translator::PassStats& stats, const translator::Region& region) {
@@ -197,6 +206,7 @@ Command add_opt_command(CLI::App& app) {
   command->add_option("--print-after", options->print_after, "print the region after this pass too, or after all")->type_name("NAME")->allow_extra_args(false);
   command->add_option("--machine", options->machine, "machine to optimise for: crusoe, efficeon, denver or a file")->type_name("MACHINE");
   command->add_flag("--verify", options->verify, "only verify: print what breaks a rule, with its line");
+  command->add_flag("--versions", options->versions, "first make two versions of each region, one without the exits that a test at its entry rules out");
   command->add_flag("--schedule", options->schedule, "print the molecules instead of the region");
   command->add_flag("--statistics", options->statistics, "print what each pass did on standard error");
   command->add_flag("--list", options->list, "list the passes");

@@ -62,11 +62,12 @@ void fill_mailbox(fw::Mailbox& mailbox, const Settings& settings, const isa::Mac
   mailbox.gears.max_instructions = small(settings.region_instructions);
   mailbox.gears.unroll_instructions = small(settings.unroll_instructions);
   mailbox.gears.if_convert_instructions = small(settings.if_convert_instructions);
-  const auto on = [](bool flag, fw::GearSwitch value) { return flag ? uint32_t{value} : 0u; };
+  const auto on = [](bool flag, uint32_t value) { return flag ? uint32_t{value} : 0u; };
   mailbox.gears.switches = on(settings.chaining, fw::kSwitchChaining) |
                            on(settings.eviction_stress, fw::kSwitchEvictionStress) | on(settings.pass_stores, fw::kSwitchPassStores) |
                            on(settings.adaptation, fw::kSwitchAdaptation) | on(settings.follow_calls, fw::kSwitchFollowCalls) |
-                           on(settings.region == "block", fw::kSwitchBlocks) | (settings.region == "tree" ? fw::kSwitchTrees : 0u) |
+                           on(settings.loop_versions, fw::kSwitchVersions) |
+                           on(settings.region == "block", fw::kSwitchBlocks) | on(settings.region == "tree", fw::kSwitchTrees) |
                            on(settings.reorder, fw::kSwitchReorder) |
                            on(!settings.smc_fine_grain, fw::kSwitchWholePages) |
                            on(!settings.smc_page, fw::kSwitchUnprotected) |

@@ -87,6 +87,8 @@ const std::vector<Row>& rows() {
        .flag = &Settings::adaptation, .off = "false", .loss = "adaptation to events"},
       {.name = "firmware.follow_calls", .unit = "", .help = "gear 3 goes into calls and back, and where indirect jumps mostly go",
        .flag = &Settings::follow_calls, .off = "false", .loss = "regions through calls and indirect jumps"},
+      {.name = "firmware.loop_versions", .unit = "", .help = "gear 3 makes a version of an unrolled loop without the exits that one test at its entry rules out",
+       .flag = &Settings::loop_versions, .off = "false", .loss = "versions of loops"},
       {.name = "firmware.smc.page", .unit = "", .help = "stores to pages that hold code are noticed; otherwise all translations check their source, and what is interpreted is not cached",
        .flag = &Settings::smc_page},
       {.name = "firmware.smc.fine_grain", .unit = "", .help = "code is protected by granules of 128 bytes; otherwise by whole pages",

@@ -18,7 +18,7 @@ struct Settings {
   uint64_t first_gear = 1, sample_period = 10'000;
   uint64_t region_instructions = 200, unroll_instructions = 48, if_convert_instructions = 6;
   std::string eviction = "fifo";
-  bool chaining = true, eviction_stress = false, pass_stores = true, reorder = true, adaptation = true, follow_calls = true, shadow = true;
+  bool chaining = true, eviction_stress = false, pass_stores = true, reorder = true, adaptation = true, follow_calls = true, loop_versions = true, shadow = true;
   bool smc_page = true, smc_fine_grain = true, smc_revalidate = true, smc_self_check = true, smc_stylised = true, smc_groups = true;
   uint64_t smc_check_after = 8, smc_versions = 8;
   uint64_t code_cache_gear1 = 960, code_cache_gear2 = 2048, code_cache_gear3 = 1024;

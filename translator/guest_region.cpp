@@ -25,8 +25,6 @@ constexpr uint64_t allocatable_registers() {
 constexpr bool is_tracked(GuestReg reg) { return reg <= GuestReg::Edi || reg == GuestReg::Flags; }
 constexpr uint8_t host_register(unsigned index) { return static_cast<uint8_t>(index < 8 ? isa::kGuestGpr + index : isa::kGuestFlags); }
 
-constexpr ir::Cond opposite(ir::Cond cond) { return static_cast<ir::Cond>(static_cast<unsigned>(cond) ^ 1); }
-
 bool repeats(const ir::Inst& inst) {
   return (inst.op == Op::Exit || inst.op == Op::ExitIf) && inst.aux == static_cast<uint8_t>(ir::ExitKind::Repeat);
 }
@@ -262,7 +260,7 @@ void GuestRegionBuilder::append_exit(const ir::Inst& inst, uint32_t eip, uint32_
       exit.src[0] = renamed(inst.src[0]);
       // LOOPE leaves to what follows it in any case if the counter is spent.
       if (way == Way::Taken && !repeats(inst) && static_cast<uint32_t>(inst.imm) != next_eip) {
-        exit.cond = opposite(exit.cond);
+        exit.cond = ir::opposite(exit.cond);
         exit.imm = next_eip;
       }
       add_map(completed, false);
@@ -351,7 +349,7 @@ void GuestRegionBuilder::end_arms() {
   const size_t from = region_->code.insts.size();
   for (unsigned i = 0; i < kRegisters; ++i) current_[i] = select_by_branch(current_[i], fallen_[i]);
   uncount_if(branch_cond_, taken_from_ - arms_from_);
-  uncount_if(opposite(branch_cond_), completed_ - taken_from_);
+  uncount_if(ir::opposite(branch_cond_), completed_ - taken_from_);
   // They belong to the last instruction, as its registers do.
   for (size_t i = from; i < region_->code.insts.size(); ++i) region_->code.insts[i].guest = static_cast<uint16_t>(count_ - 1);
   if (commits_.record_rmaps) std::copy(current_, current_ + kRegisters, region_->rmaps.end() - kRegisters);

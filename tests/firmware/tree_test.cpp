@@ -323,6 +323,64 @@ GUEST_CODE(storing_iterations, R"(
     int $0x80
 )")
 
+// Counted loops of 120 to 151 iterations: to a pointer, by an index below and not above a bound, signed and not, down to zero, and with a condition that does
+// not change. Some leave early, one faults, and one leaves with the flags of the test.
+GUEST_CODE(counted_loops, R"(
+    mov $150, %ebp
+1:  lea 120(%ebp), %edx
+    shr $1, %edx
+    add $64, %edx
+    lea (%ebx,%edx,4), %esi
+    mov %ebx, %ecx
+    jmp 2f
+2:  add %ecx, (%ecx)
+    add $4, %ecx
+    cmp %esi, %ecx
+    jne 2b
+    pushf
+    xor %ecx, %ecx
+    jmp 3f
+3:  mov (%ebx,%ecx,4), %eax
+    xor %eax, %edi
+    inc %ecx
+    cmp %ecx, %edx
+    jg 3b
+    mov %edx, %ecx
+    neg %ecx
+    jmp 4f
+4:  rol $1, %edi
+    add $3, %ecx
+    cmp $300, %ecx
+    jle 4b
+    mov %edx, %ecx
+    jmp 5f
+5:  lea (%edi,%ecx,8), %edi
+    sub $1, %ecx
+    jae 5b
+    mov %edx, %ecx
+    jmp 6f
+6:  xor (%ebx,%ecx,4), %edi
+    test %ebp, %ebp
+    js 9f
+    loop 6b
+    mov %edi, %eax
+    and $0x7f, %eax
+    mov %edx, %ecx
+    jmp 7f
+7:  adc %ecx, %edi
+    cmp %eax, %ecx
+    je 8f
+    dec %ecx
+    jnz 7b
+8:  pop %eax
+    xor %eax, 0x1000(%ebx)
+    dec %ebp
+    jnz 1b
+9:  pushf
+    pop %esi
+    int $0x80
+)")
+
 std::vector<Case> hammock_cases() { return {{"hammocks", GUEST_BYTES(hammocks)}, {"hammock_faults", GUEST_BYTES(hammock_faults)}}; }
 
 std::vector<Case> cases() {
@@ -388,6 +446,7 @@ class TreeTest : public testing::TestWithParam<TreeSetup> {
     misspeculated_ = guest.counter(Counter::Misspeculations);
     jumps_ = guest.counter(Counter::JumpTargets);
     unrolled_ = guest.counter(Counter::UnrolledIterations);
+    versions_ = guest.counter(Counter::Versions);
     return out;
   }
 
@@ -398,7 +457,7 @@ class TreeTest : public testing::TestWithParam<TreeSetup> {
     EXPECT_TRUE(outcome.memory == expected.memory);
   }
 
-  uint64_t made_ = 0, held_ = 0, entered_ = 0, converted_ = 0, misspeculated_ = 0, jumps_ = 0, unrolled_ = 0;
+  uint64_t made_ = 0, held_ = 0, entered_ = 0, converted_ = 0, misspeculated_ = 0, jumps_ = 0, unrolled_ = 0, versions_ = 0;
 };
 
 TEST_P(TreeTest, DoWhatInterpretationDoes) {
@@ -463,6 +522,20 @@ TEST_P(TreeTest, IndirectJumpsDoWhatInterpretationDoes) {
   expect_equal(run(program, 3, fw::kSwitchTrees), expected);
   if (GetParam().eviction_stress == 0) {
     EXPECT_GT(jumps_, superblocks) << "no tree goes on at more than one target";
+  }
+}
+
+TEST_P(TreeTest, VersionsOfLoopsDoWhatInterpretationDoes) {
+  const Case program{"counted", GUEST_BYTES(counted_loops)};
+  const Outcome expected = run(program, 0, 0);
+  ASSERT_EQ(expected.events.size(), 13u);
+  expect_equal(run(program, 3, 0), expected);
+  EXPECT_EQ(versions_, 0u);
+  for (const uint32_t shape : {0u, fw::kSwitchTrees}) {
+    expect_equal(run(program, 3, shape | fw::kSwitchVersions), expected);
+    if (GetParam().eviction_stress == 0) {
+      EXPECT_GE(versions_, 4u);
+    }
   }
 }
 

@@ -55,6 +55,7 @@ inline constexpr ValueId kNoValue = 0xffff;
 
 /// x86 conditions in encoding order (Jcc low nibble), then tests of a value.
 enum class Cond : uint8_t { O, NO, B, NB, Z, NZ, BE, NBE, S, NS, P, NP, L, NL, LE, NLE, Zero, NonZero };
+constexpr Cond opposite(Cond cond) { return static_cast<Cond>(static_cast<unsigned>(cond) ^ 1); }
 
 /// Guest registers as the IR names them. GPRs are always read and written as 32 bits, zero-extended;
 /// parts are formed by ExtractH/InsertL8/InsertH8/InsertL16. The order is that of GuestContext::slot.
