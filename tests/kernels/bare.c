@@ -1,4 +1,4 @@
-// The command of a kernel without a C library, whose start costs more x86 instructions than some kernels' round: NAME, one round.
+// The command of a kernel without a C library, whose start costs more x86 instructions than some kernels' round: NAME, ROUNDS rounds.
 // Prints what main.c prints.
 #include "tests/kernels/kernel.h"
 
@@ -16,7 +16,7 @@ static void call(int number, int first, const void *second, int third) {
 }
 
 __attribute__((noreturn)) void _start(void) {
-  uint32_t sum = kernel(1);
+  uint32_t sum = kernel(ROUNDS);
   char text[15], *end = text + 8;
   for (int i = 7; i >= 0; --i, sum >>= 4) text[i] = "0123456789abcdef"[sum & 15];
   for (const char *wrong = failures != 0 ? " WRONG\n" : "\n"; *wrong != '\0';) *end++ = *wrong++;
