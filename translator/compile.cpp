@@ -147,7 +147,7 @@ void virtual_reads(const Region& region, const MachineCode& code, PointReads& re
 ScheduleOptions preschedule_options(const Region& region, const MachineCode& code, const isa::MachineDescription& machine,
                                     const CompileOptions& options) {
   ScheduleOptions out;
-  out.faults_roll_back = region.faults_roll_back;
+  out.accesses_in_order = region.accesses_in_order();
   out.stack = region.stack;
   out.clock = options.clock;
   out.homecomings = code.homecomings;
@@ -207,7 +207,7 @@ void Compiler::compile_path(Region& path, const CompileOptions& options, Compile
   stats.moves += allocation.moves;
   stats.stub_moves += allocation.stub_moves;
 
-  plan_options.faults_roll_back = path.faults_roll_back;
+  plan_options.accesses_in_order = path.accesses_in_order();
   plan_options.stack = path.stack;
   plan_options.clock = options.clock;
   plan_options.homecomings = {};  // registers have decided

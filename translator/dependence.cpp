@@ -217,7 +217,7 @@ void DependenceGraph::add_access(uint32_t at) {
     else read(at, slot, false);
     return;
   }
-  if (!options_.faults_roll_back && keeps_faults_in_order(at)) return;
+  if (options_.accesses_in_order && keeps_faults_in_order(at)) return;
   // A load without a result is there for its faults alone.
   if (self.has(isa::kProbe) || (self.has(isa::kLoad) && ops_[at].d == isa::kZero)) return;
   Space& space = spaces_[self.has(isa::kGuest)];

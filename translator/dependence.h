@@ -31,7 +31,7 @@ struct PointReads {
 };
 
 struct DependenceOptions {
-  bool faults_roll_back = false;     ///< Region::faults_roll_back
+  bool accesses_in_order = true;     ///< guest accesses keep their order: Region::accesses_in_order()
   bool passing = false;              ///< loads may pass stores under the protection of the alias hardware
   ir::ValueId stack = ir::kNoValue;  ///< Region::stack
   std::span<const uint8_t> in_order; ///< Region::in_order

@@ -95,6 +95,10 @@ struct Region {
     rmaps.clear();
   }
 
+  /// Whether guest accesses keep the order of the code, because what is made of them stays if another one faults. Without shadow registers
+  /// and gated stores that is so within an instruction, too.
+  bool accesses_in_order() const { return !faults_roll_back || precise; }
+
   /// Guest instructions that the commit of `point` completes: those that the last commit with a guest PC has not.
   unsigned newly_completed(size_t point) const {
     for (size_t i = point; i-- > 0;) {

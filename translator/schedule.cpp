@@ -18,7 +18,7 @@ void Scheduler::run(std::span<MachOp> ops, std::span<const VirtualRegister> virt
   points_ = &points;
   options_ = options;
   DependenceOptions dependences;
-  dependences.faults_roll_back = options.faults_roll_back;
+  dependences.accesses_in_order = options.accesses_in_order;
   dependences.passing = options.alias_entries > 0;
   dependences.stack = options.stack;
   dependences.in_order = options.in_order;

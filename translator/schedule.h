@@ -16,7 +16,7 @@
 namespace chrysalis::translator {
 
 struct ScheduleOptions {
-  bool faults_roll_back = false;     ///< Region::faults_roll_back
+  bool accesses_in_order = true;     ///< guest accesses keep their order: Region::accesses_in_order()
   ir::ValueId stack = ir::kNoValue;  ///< Region::stack
   unsigned pressure_limit = 0;       ///< virtual registers alive at once that it tries to keep to; 0: no limit
   unsigned flags_limit = 0;          ///< the same for those of the flags class

@@ -22,8 +22,8 @@ constexpr uint8_t kNoCode = 0xcc;
 
 }  // namespace
 
-OracleGuest::OracleGuest(const Shared& shared, Form form, fw::Interpreter interpreter, unsigned gear)
-    : shared_(shared), machine_(make_machine(form, kRamSize, [this](fw::Service s) { serve(s); })) {
+OracleGuest::OracleGuest(const Shared& shared, Form form, fw::Interpreter interpreter, const OracleGears& gears)
+    : shared_(shared), machine_(make_machine(form, kRamSize, [this](fw::Service s) { serve(s); }, gears.machine)) {
   fw::Mailbox& m = mailbox();
   m.magic = fw::kMailboxMagic;
   m.guest_ram_size = kRamSize;
@@ -34,14 +34,14 @@ OracleGuest::OracleGuest(const Shared& shared, Form form, fw::Interpreter interp
   for (unsigned i = 0; i < kPages; ++i) {
     map(kPageMap[i].address, kPagesAt + i * kPage, kNoExecute | (kPageMap[i].writable ? kWritable : 0));
   }
-  if (gear != 0) use_gears(gear);
+  if (gears.gear != 0) use_gears(gears);
 }
 
-void OracleGuest::use_gears(unsigned gear) {
-  mailbox().max_gear = gear;
+void OracleGuest::use_gears(const OracleGears& how) {
+  mailbox().max_gear = how.gear;
   fw::GearOptions& gears = mailbox().gears;
   for (uint32_t& threshold : gears.threshold) threshold = 1;
-  gears.first_gear = gear == 1 ? 1 : 2;
+  gears.first_gear = how.gear == 1 ? 1 : 2;
   gears.max_instructions = 200;
   gears.unroll_instructions = 64;
   // Without adaptation: what is learnt of an address says nothing of the next sequence there.
@@ -51,6 +51,7 @@ void OracleGuest::use_gears(unsigned gear) {
   gears.check_after = shared_.writable_code ? 3 : 0;  // the platform changes all code
   gears.versions = 4;
   gears.passes = translator::kUsualPasses;
+  if (how.change != nullptr) how.change(gears);
 }
 
 void OracleGuest::map(uint32_t linear, uint32_t physical, uint32_t flags) {

@@ -17,18 +17,24 @@ enum class Afterwards : uint8_t {
   Keep,    ///< the next case has the same code; where this one changed it, the platform says so
 };
 
+/// How it translates.
+struct OracleGears {
+  unsigned gear = 0;  ///< 1 or 2: by which what has been executed once is translated; 3: the same as 2, and again the next time; 0: never
+  const char* machine = "crusoe";
+  void (*change)(fw::GearOptions&) = nullptr;  ///< of what is usual
+};
+
 class OracleGuest {
  public:
-  /// `shared` outlives this. Only one may exist at a time in the hosted form. What has been executed once is translated by `gear` 1 or 2, and
-  /// with gear 3 again the next time; 0: never. The hosted form has each region proved.
-  OracleGuest(const oracle::Shared& shared, Form form, fw::Interpreter interpreter, unsigned gear = 0);
+  /// `shared` outlives this. Only one may exist at a time in the hosted form, which has each region proved.
+  OracleGuest(const oracle::Shared& shared, Form form, fw::Interpreter interpreter, const OracleGears& gears = {});
 
   oracle::Outcome run(const oracle::Case& plan, Afterwards afterwards = Afterwards::Forget);
   uint64_t counter(fw::Counter counter) { return mailbox().counter[static_cast<unsigned>(counter)]; }
   uint64_t instructions() { return machine_->instructions(); }
 
  private:
-  void use_gears(unsigned gear);
+  void use_gears(const OracleGears& how);
 
   static constexpr uint32_t kRamSize = 1u << 20, kTables = 0x1000, kCodeAt = 0x4'0000, kPagesAt = 0x5'0000;
 
