@@ -19,7 +19,8 @@ std::optional<FieldDifference> first_difference(const Observation& leader, const
 /// An observation with its record, to keep.
 struct KeptRecord {
   KeptRecord() = default;
-  explicit KeptRecord(const Observation& observed);
+  explicit KeptRecord(const Observation& observed) { keep(observed); }
+  void keep(const Observation& observed);
   /// As it was observed; valid as long as this object.
   Observation view();
 

@@ -32,5 +32,7 @@ void restore(hw::CoreEngine& engine, const std::vector<uint8_t>& state);
 
 /// Writes an FST of every cycle from now on, even within a run; empty: ends it. Cycle N begins at time 10 N. False if the file cannot be written.
 bool waves(hw::CoreEngine& engine, const std::string& file);
+/// Whether this build's cores can: CMake's CHRYSALIS_RTL_WAVES.
+bool has_waves();
 
 }  // namespace chrysalis::rtl

@@ -5,7 +5,9 @@
 
 #include <verilated.h>
 #include <verilated_cov.h>
+#ifndef CHRYSALIS_RTL_WITHOUT_WAVES
 #include <verilated_fst_c.h>
+#endif
 #include <verilated_save.h>
 
 #include "hw/check.h"
@@ -131,6 +133,9 @@ template <class Top> class ModelOf final : public Model {
   std::vector<uint8_t> save() override { hw::check(false, "a model with coverage cannot be saved"); return {}; }
   void restore(const std::vector<uint8_t>&) override { hw::check(false, "a model with coverage cannot be restored"); }
 #else
+#ifdef CHRYSALIS_RTL_WITHOUT_WAVES
+  bool waves(const std::string& file) override { return file.empty(); }
+#else
   bool waves(const std::string& file) override {
     if (waves_) waves_->close();
     waves_.reset();
@@ -142,6 +147,7 @@ template <class Top> class ModelOf final : public Model {
     waves_.reset();
     return false;
   }
+#endif
   void write_coverage(const std::string&) override { hw::check(false, "coverage is asked of models that have it"); }
   std::vector<uint8_t> save() override {
     std::vector<uint8_t> bytes;
@@ -167,7 +173,7 @@ template <class Top> class ModelOf final : public Model {
     top_.eval();
     dump((outputs_.cycle + 1) * kTicks);
   }
-#ifdef CHRYSALIS_RTL_COVERAGE
+#if defined(CHRYSALIS_RTL_COVERAGE) || defined(CHRYSALIS_RTL_WITHOUT_WAVES)
   void dump(uint64_t) {}
 #else
   void dump(uint64_t time) {
@@ -195,7 +201,7 @@ template <class Top> class ModelOf final : public Model {
   static constexpr int kAllLevels = 99;
   static constexpr uint64_t kTicks = 10;  ///< of the waves' time in a cycle: cycle N begins at 10 N
 
-#ifdef CHRYSALIS_RTL_COVERAGE
+#if defined(CHRYSALIS_RTL_COVERAGE) || defined(CHRYSALIS_RTL_WITHOUT_WAVES)
   VerilatedContext context_;
   Top top_;
 #else

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "rtl/engine.h"
 #include "sim/commands.h"
 #include "sim/cosim/cosim.h"
 #include "sim/error.h"
@@ -71,9 +72,9 @@ void write_bundle(const Options& options, const RunRequest& request, const Guest
   write_text(folder / "command.sh", command + "\n");
 }
 
-/// Where the RTL's waves go: a bundle has them, too.
+/// Where the RTL's waves go: a bundle has them, too, if the build can.
 std::string waves_file(const Options& options) {
-  if (!options.waves.empty() || options.bundle.empty()) return options.waves;
+  if (!options.waves.empty() || options.bundle.empty() || !rtl::has_waves()) return options.waves;
   make_folder(options.bundle);
   return (fs::path(options.bundle) / "waves.fst").string();
 }
@@ -86,6 +87,7 @@ int run(const Options& options, const GuestCommand& guest) {
   for (const std::string& path : options.statistics) check_statistics_path(path);
   if (options.follower != "rtl" && !(options.rtl_machine + options.waves).empty())
     throw UserError(fmt::format("--{} needs --follower rtl", options.waves.empty() ? "rtl-machine" : "waves"));
+  if (!options.waves.empty() && !rtl::has_waves()) throw UserError("--waves: the RTL cores of this build cannot write waves; CMake's CHRYSALIS_RTL_WAVES=ON makes some that can");
   const auto with_rtl = [&] {
     return Replica::Options{isa::load_machine(options.rtl_machine.empty() ? request.machine : options.rtl_machine, request.settings.machine), waves_file(options)};
   };

@@ -76,10 +76,9 @@ class Replica::Process final : hw::Observer {
     Message message{};
     if (!receive(message)) ::_exit(0);  // the leader has stopped here
     if (message != Message::Record) differ(own, {"platform service", "called", "not called"}, nullptr);
-    hw::KeptRecord expected = receive_record();
-    recent_.emplace_back(own);
-    if (recent_.size() > kRecent) recent_.pop_front();
-    if (const auto found = hw::first_difference(expected.view(), own)) differ(own, *found, &expected);
+    receive_record();
+    recent_[kept_++ % kRecent].keep(own);
+    if (const auto found = hw::first_difference(expected_.view(), own)) differ(own, *found, &expected_);
     if (own.record->committed) {
       guest_pc_ = own.record->commit.guest_pc;
       instructions_ = own.record->commit.total_instructions;
@@ -95,8 +94,8 @@ class Replica::Process final : hw::Observer {
       if (!receive(message)) ::_exit(0);
       switch (message) {
         case Message::Record: {
-          hw::KeptRecord expected = receive_record();
-          differ(expected.observation, {"platform service", "not called", "called"}, &expected);
+          receive_record();
+          differ(expected_.observation, {"platform service", "not called", "called"}, &expected_);
         }
         case Message::Page: {
           uint64_t address = 0;
@@ -124,11 +123,11 @@ class Replica::Process final : hw::Observer {
     copy_text(shared_.leader, what.leader);
     copy_text(shared_.follower, what.follower);
     std::string lines, code;
-    for (std::size_t i = 0; i < recent_.size(); ++i) {
-      const hw::KeptRecord& kept = recent_[i];
+    for (uint64_t n = kept_ > kRecent ? kept_ - kRecent : 0; n < kept_; ++n) {
+      const hw::KeptRecord& kept = recent_[n % kRecent];
       lines += line_of(kept.observation, kept.record) + "\n";
-      if (i + kCode < recent_.size()) continue;
-      code += fmt::format("{} {:>10}  {:#x}  {}\n", i + 1 == recent_.size() ? ">" : " ", kept.observation.issued, kept.observation.address,
+      if (n + kCode < kept_) continue;
+      code += fmt::format("{} {:>10}  {:#x}  {}\n", n + 1 == kept_ ? ">" : " ", kept.observation.issued, kept.observation.address,
                           sim::host_code(*engine_.physical_memory(), kept.observation.address));
     }
     if (expected != nullptr) lines += "# the last of them on the SystemC core:\n" + line_of(expected->observation, expected->record) + "\n";
@@ -209,8 +208,9 @@ class Replica::Process final : hw::Observer {
   // -- the leader's messages ----------------------------------------------------------------------------------------
   bool receive(Message& message) { return receive(&message, sizeof message); }
 
-  hw::KeptRecord receive_record() {
-    hw::KeptRecord kept;
+  /// Into expected_, whose memory serves all of them.
+  void receive_record() {
+    hw::KeptRecord& kept = expected_;
     hw::RetireRecord& record = kept.record;
     receive(&kept.observation, sizeof kept.observation);
     kept.observation.record = nullptr;
@@ -226,7 +226,6 @@ class Replica::Process final : hw::Observer {
       kept.released.resize(record.commit.store_count);
       receive(kept.released.data(), kept.released.size() * sizeof kept.released[0]);
     }
-    return kept;
   }
 
   /// False: the leader sends nothing more.
@@ -259,7 +258,9 @@ class Replica::Process final : hw::Observer {
   bool woken_ = false, waves_begun_ = false;
   uint64_t woken_for_ = 0;             ///< record that differs
   uint64_t waves_from_ = 0;            ///< cycle
-  std::deque<hw::KeptRecord> recent_;
+  hw::KeptRecord expected_;            ///< what the leader has sent last
+  std::vector<hw::KeptRecord> recent_ = std::vector<hw::KeptRecord>(kRecent);  ///< a ring
+  uint64_t kept_ = 0;                  ///< all that ever were in it
   uint64_t records_ = 0, guest_pc_ = 0, instructions_ = 0;
   std::size_t at_ = 0, filled_ = 0;
   uint8_t buffer_[1 << 16];

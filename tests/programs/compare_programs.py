@@ -185,6 +185,9 @@ def compare(arguments, base, line, index, options):
     # Guests execute undefined opcodes on purpose; applets have no reason to.
     if arguments.program and figures.get('firmware.unsupported_instructions', 0):
         problems.append('unsupported instructions were met')
+    for name, least in arguments.at_least:
+        if figures.get(name, 0) < least:
+            problems.append(f'{name} is {figures.get(name, 0)}, not at least {least}')
     for folder in folders:
         shutil.rmtree(os.path.dirname(folder))
     return f'{line}  [{options}]' if options else line, problems, figures
@@ -201,6 +204,7 @@ def main():
     parser.add_argument('--options', action='append', help='options of that command; repeatable')
     parser.add_argument('--all-options', action='store_true', help='every line with every set of options')
     parser.add_argument('--succeeding', action='store_true', help='the native exit code must be 0, too')
+    parser.add_argument('--at-least', action='append', nargs=2, default=[], metavar=('STATISTIC', 'N'), help='each run must count that; repeatable')
     parser.add_argument('--only', default='', help='only lines whose text contains this')
     parser.add_argument('--every', type=int, default=1, help='every Nth line only')
     parser.add_argument('--jobs', type=int, default=1)
@@ -210,6 +214,7 @@ def main():
     for name in ('program', 'guests', 'chrysalis'):
         if getattr(arguments, name):
             setattr(arguments, name, os.path.abspath(getattr(arguments, name)))
+    arguments.at_least = [(name, int(least)) for name, least in arguments.at_least]
     sets = arguments.options or ['']
     with open(arguments.list, encoding='utf-8') as lines:
         commands = [line.strip() for line in lines if line.strip() and not line.startswith('#')]

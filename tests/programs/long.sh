@@ -59,11 +59,15 @@ for part in "${parts[@]}"; do
         --count 2000 || failed+=(mutate)
       ;;
     rtl)
-      # In lockstep with the RTL core, from reset to exit; low thresholds bring every program to the highest gear.
-      early="--set guest.ram=64 --set firmware.gear1_threshold=8 --set firmware.gear2_threshold=24 --set firmware.gear3_threshold=1 --set firmware.sample_period=5000"
+      # In lockstep with the RTL core, from reset to exit. Kernels have to come through all gears.
+      follow="--follower rtl --set guest.ram=64 --set firmware.gear3_threshold=1 --set firmware.sample_period=5000"
+      geared=(--at-least firmware.translations.gear1 1 --at-least firmware.translations.gear2 1 --at-least firmware.translations.gear3 1)
       for machine in ${MACHINES:-crusoe efficeon denver}; do
-        every --program "$busybox" "$here/applets.txt" "--machine $machine --follower rtl $early" --command cosim --verbose
-        every --guests "$build/tests/kernels/bin" "$build/tests/kernels/one_round.txt" "--machine $machine --follower rtl $early" --command cosim --verbose
+        every --guests "$build/tests/kernels/bare" "$here/../kernels/lockstep.txt" "--machine $machine $follow --set firmware.gear2_threshold=1000" \
+          --command cosim --verbose --succeeding "${geared[@]}"
+      done
+      for machine in ${MACHINES:-crusoe efficeon denver}; do
+        every --program "$busybox" "$here/applets.txt" "--machine $machine $follow" --command cosim --verbose
       done
       ;;
     *) echo "long.sh: unknown part '$part'; parts: guests applets determinism mutate rtl" >&2; exit 2 ;;

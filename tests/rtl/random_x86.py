@@ -267,8 +267,9 @@ def check(arguments, folder, seed, machine):
         return f'program {seed} on {machine} writes {ours.stdout.hex()}, natively {native.stdout.hex()}', ''
     if arguments.follower == 'rtl' and 'of the RTL core' not in report:
         return f'program {seed} on {machine}: the RTL core has not followed\n{report}', ''
-    if arguments.follower == 'rtl':  # made for waves, of which there are none
-        os.rmdir(folder / f'bundle-{machine}-{seed}')
+    bundle = folder / f'bundle-{machine}-{seed}'
+    if bundle.exists():  # made for waves, of which there are none
+        bundle.rmdir()
     return '', report.strip().splitlines()[-1].removeprefix('chrysalis: ')
 
 
