@@ -250,11 +250,12 @@ class Explainer {
         if (const int last = complete[m - compiled.paths[path]]; last >= first) state.complete = static_cast<unsigned>(last + 1);
         row.complete = state.complete;
         row.back_to = state.commit;
-        // A path begins with what is complete at its exit, the branch included.
+        // A path begins with what is complete at its exit, the branch included; but nothing is where the other version of a loop begins.
         if (const unsigned next = next_path(compiled, m, first_link); next != 0) {
           origins[next] = state;
           for (const AtomView& atom : row.atoms)
             if (atom.guest >= 0) origins[next].complete = std::max(origins[next].complete, static_cast<unsigned>(atom.guest + 1));
+          origins[next].complete = std::min<unsigned>(origins[next].complete, part.tree[next].code.insts.front().guest);
         }
         for (unsigned i = 0; i < molecules_[m].count; ++i)
           if (isa::info(molecules_[m].atoms[i].op).has(isa::kCommit)) state.commit = static_cast<int>(m);
