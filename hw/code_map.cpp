@@ -64,7 +64,7 @@ void CodeMap::decode(Decoded& molecule) {
   molecule.fault = isa::Event{};
   molecule.careful.reset();
   molecule.bytes = 4;
-  molecule.account = &account_[mode_of(molecule.address)];
+  molecule.account = &account_[modes_.at(molecule.address)];
   if (!result.ok()) {
     molecule.fault = {isa::Cause::IllegalMolecule, molecule.address, static_cast<uint64_t>(result.error)};
     molecule.flags = kFaulty;
@@ -146,31 +146,10 @@ void CodeMap::written(uint64_t address, uint64_t size) {
 }
 
 void CodeMap::set_mode(uint64_t begin, uint64_t end, Mode mode) {
-  if (begin >= end) return;
-  // What the new range covers goes; what it cuts keeps its outer parts.
-  auto at = modes_.lower_bound(begin);
-  if (at != modes_.begin()) {
-    auto before = std::prev(at);
-    const ModeRange cut = before->second;
-    if (cut.end > begin) {
-      before->second.end = begin;
-      if (cut.end > end) modes_[end] = cut;
-    }
-  }
-  for (at = modes_.lower_bound(begin); at != modes_.end() && at->first < end; at = modes_.erase(at)) {
-    if (at->second.end > end) modes_[end] = at->second;
-  }
-  modes_[begin] = {end, mode};
+  modes_.set(begin, end, mode);
   for (Decoded& molecule : molecules_) {
     if (molecule.address >= begin && molecule.address < end) molecule.account = &account_[mode];
   }
-}
-
-Mode CodeMap::mode_of(uint64_t address) const {
-  auto after = modes_.upper_bound(address);
-  if (after == modes_.begin()) return Mode::Firmware;
-  const ModeRange& range = std::prev(after)->second;
-  return address < range.end ? range.mode : Mode::Firmware;
 }
 
 }  // namespace chrysalis::hw

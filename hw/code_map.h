@@ -3,13 +3,13 @@
 
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <memory>
 #include <vector>
 
 #include "hw/account.h"
 #include "hw/code_marks.h"
 #include "hw/engine_bus.h"
+#include "hw/mode_map.h"
 #include "isa-host/physical_memory.h"
 #include "isa-host/machine_description.h"
 #include "isa-host/semantics.h"
@@ -105,7 +105,7 @@ class CodeMap {
 
   /// Molecules in [begin, end) count for `mode`.
   void set_mode(uint64_t begin, uint64_t end, Mode mode);
-  Mode mode_of(uint64_t address) const;
+  Mode mode_of(uint64_t address) const { return modes_.at(address); }
 
   /// Molecules decoded since construction, repeated decodings included.
   uint64_t decodings() const { return decodings_; }
@@ -115,10 +115,6 @@ class CodeMap {
   static constexpr unsigned kSlots = 1u << (kPageShift - 2);
   struct Page {
     Decoded* slot[kSlots] = {};
-  };
-  struct ModeRange {
-    uint64_t end;
-    Mode mode;
   };
 
   Decoded* enter(uint64_t address);
@@ -132,7 +128,7 @@ class CodeMap {
   std::vector<std::unique_ptr<Page>> pages_;
   std::deque<Decoded> molecules_;
   std::deque<std::unique_ptr<Step[]>> steps_;
-  std::map<uint64_t, ModeRange> modes_;  ///< by begin; disjoint
+  ModeMap modes_;
   uint64_t decodings_ = 0;
 };
 

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "isa-host/codec.h"
-
 namespace chrysalis::hw {
 namespace {
 
@@ -19,21 +17,6 @@ isa::AccessKind kind_of(const DataAccess& access) {
 
 }  // namespace
 
-unsigned registers_written(const isa::PhysicalMemory& memory, uint64_t address, unsigned bytes, uint8_t (&registers)[kMaxRetireWrites]) {
-  uint32_t words[isa::kMaxWords] = {};
-  const uint8_t* code = memory.ram(address, bytes);
-  if (code == nullptr) return 0;
-  std::memcpy(words, code, bytes);
-  isa::Molecule source;
-  if (!isa::decode(words, bytes / 4, address, source).ok()) return 0;
-  unsigned count = 0;
-  for (unsigned i = 0; i < source.count; ++i) {
-    const isa::RegUse use = isa::reg_use(source.atoms[i]);
-    for (unsigned w = 0; w < use.write_count; ++w) registers[count++] = static_cast<uint8_t>(use.writes[w]);
-  }
-  return count;
-}
-
 void add_store(RetireRecord& record, const isa::GatedStore& store) {
   MemoryAccess& access = record.accesses[record.access_count++];
   access = {isa::AccessKind::GuestStore, store.size, store.address, {}};
@@ -46,7 +29,7 @@ void Recorder::start(const Decoded& molecule, const ModelCore& core, const isa::
   record_.write_count = record_.access_count = write_count_ = 0;
   record_.committed = false;
   gated_before_ = core.stores.size();
-  if ((molecule.flags & kFaulty) == 0) write_count_ = registers_written(memory, molecule.address, molecule.bytes, writes_);
+  if ((molecule.flags & kFaulty) == 0) write_count_ = written_.read(memory, molecule.address, molecule.bytes, writes_);
 }
 
 void Recorder::commit(const ModelCore& core) {

@@ -3,12 +3,10 @@
 
 #include "hw/code_map.h"
 #include "hw/retire.h"
+#include "hw/written_registers.h"
 #include "isa-host/physical_memory.h"
 
 namespace chrysalis::hw {
-
-/// The registers that the molecule of `bytes` bytes at `address` writes, in order of slots, as its bytes are now. Returns how many.
-unsigned registers_written(const isa::PhysicalMemory& memory, uint64_t address, unsigned bytes, uint8_t (&registers)[kMaxRetireWrites]);
 
 /// Adds a gated store of the molecule.
 void add_store(RetireRecord& record, const isa::GatedStore& store);
@@ -28,6 +26,7 @@ class Recorder {
 
  private:
   RetireRecord record_;
+  WrittenRegisters written_;
   uint32_t gated_before_ = 0;  ///< gated stores when it began
   uint32_t write_count_ = 0;   ///< registers that it writes, in writes_
   uint8_t writes_[kMaxRetireWrites] = {};

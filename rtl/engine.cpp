@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "hw/check.h"
+#include "hw/mode_map.h"
 #include "hw/recorder.h"
+#include "hw/written_registers.h"
 #include "rtl/bus.h"
 #include "rtl/model.h"
 
@@ -122,7 +124,7 @@ class Engine final : public hw::CoreEngine, private Bus {
       }
       // Before it executes: it may overwrite itself.
       if (records_ && ended.issue)
-        record_.write_count = hw::registers_written(memory_, ended.pc, static_cast<unsigned>(ended.end - ended.pc), writes_);
+        record_.write_count = written_.read(memory_, ended.pc, static_cast<unsigned>(ended.end - ended.pc), writes_);
       const uint64_t begin = std::exchange(written_begin_, 0), end = std::exchange(written_end_, 0);
       model_->clock(lines_, end != 0, begin, end);
       account(ended);
@@ -195,7 +197,7 @@ class Engine final : public hw::CoreEngine, private Bus {
 
   void set_mode(uint64_t begin, uint64_t end, Mode mode) override {
     if (begin >= end) return;
-    modes_.push_back({begin, end, mode});
+    modes_.set(begin, end, mode);
     std::fill(mode_cache_.begin(), mode_cache_.end(), CachedMode{});
   }
 
@@ -224,10 +226,6 @@ class Engine final : public hw::CoreEngine, private Bus {
   }
 
  private:
-  struct ModeRange {
-    uint64_t begin, end;
-    Mode mode;
-  };
   struct CachedMode {
     uint64_t pc = ~uint64_t{0};
     Mode mode = Mode::Firmware;
@@ -323,13 +321,10 @@ class Engine final : public hw::CoreEngine, private Bus {
     record_.accesses[record_.access_count++] = {kind, static_cast<uint8_t>(size), address, {}};
   }
 
-  /// Later ranges win.
   Mode mode_of(uint64_t pc) {
     CachedMode& cached = mode_cache_[pc >> 2 & (kModeCache - 1)];
     if (cached.pc == pc) return cached.mode;
-    cached = {pc, Mode::Firmware};
-    for (const ModeRange& range : modes_)
-      if (pc >= range.begin && pc < range.end) cached.mode = range.mode;
+    cached = {pc, modes_.at(pc)};
     return cached.mode;
   }
 
@@ -471,11 +466,12 @@ class Engine final : public hw::CoreEngine, private Bus {
   enum class Observed : uint8_t { Nothing, Up, Left } observed_ = Observed::Nothing;
   bool records_ = false;               ///< the observer wants records
   hw::RetireRecord record_;
+  hw::WrittenRegisters written_;
   uint8_t writes_[hw::kMaxRetireWrites] = {};
   unsigned gated_before_ = 0;          ///< stores that were gated when the molecule came up
   std::vector<isa::GatedStore> released_;
   hw::CoreCounters counters_;          ///< those that are not the core's
-  std::vector<ModeRange> modes_;
+  hw::ModeMap modes_;
   static constexpr unsigned kModeCache = 4096;
   std::vector<CachedMode> mode_cache_ = std::vector<CachedMode>(kModeCache);
   Mode last_mode_ = Mode::Firmware;
