@@ -11,6 +11,7 @@
 
 #include <cstdint>
 
+#include "firmware/conversions.h"
 #include "firmware/convert.h"
 #include "firmware/guest_code.h"
 
@@ -117,6 +118,8 @@ class BlockCache final : public CodeOwner {
   unsigned link_count_ = 0;
   Link* crossing_ = nullptr;
   const Storage<Block*> buckets_;
+  Conversions conversions_;
+  uint32_t conversions_key_ = 0;  ///< under which they were lifted
   Fetched fetched_;  ///< by build(): not set up anew for each instruction
 };
 
