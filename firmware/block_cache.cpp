@@ -144,20 +144,33 @@ Block* BlockCache::build(uint32_t eip, FetchFault& fault) {
   block.body = out.next;
   block.sites = sites_ + site_count_;
   bool loops = false, ended = false, interpreted = false;
+  if (conversions_key_ != code_.key()) {
+    conversions_.clear();
+    conversions_key_ = code_.key();
+  }
   uint32_t at = eip;
-  unsigned instructions = 0;
+  unsigned instructions = 0, again = 0;
   uint32_t pages[2] = {0, 0};
   // There is room for the first instruction (find() sees to it): a block without any would only jump to itself.
   while (!ended && instructions < kMaxBlockInstructions && (instructions == 0 || out.next + kLeastRoom <= out.end)) {
     if (instructions != 0 && ((at ^ eip) >> isa::kPageShift) != 0) break;
     Fetched& fetched = fetched_;
     FetchFault here;
-    if (!code_.fetch(at, fetched, here)) {
+    if (!code_.decode(at, fetched, here)) {
       if (instructions != 0) break;  // raised when control really comes there
       fault = here;
       return nullptr;
     }
     if (fetched.checked && instructions != 0) break;  // its granules are to stay open
+    if (fetched.has_key && !interpreted && conversions_.append(fetched.key, at, out)) {
+      if (instructions == 0) pages[0] = fetched.page[0];
+      pages[1] = fetched.page[1];
+      at += fetched.length;
+      ++instructions;
+      ++again;
+      continue;
+    }
+    code_.lift(at, fetched);
     // What no gear translates has blocks of its own: control is back in translations right behind it.
     const bool left_to_us = budget_ != 0 && is_for_interpreter(code_.lifted());
     if (instructions == 0) interpreted = left_to_us;
@@ -169,7 +182,9 @@ Block* BlockCache::build(uint32_t eip, FetchFault& fault) {
     if (instructions == 0) pages[0] = fetched.page[0];
     pages[1] = fetched.page[1];
     const uint32_t next = at + fetched.length;
+    const Uop* const begin = out.next;
     const Converted converted = convert(code_.lifted(), at, next, form_, {}, out);
+    if (fetched.has_key && !left_to_us && !fetched.unsupported) conversions_.keep(fetched.key, converted, begin, out.next);
     if (converted.exit != nullptr) {
       sites_[site_count_++] = {at, converted.exit};
       profiles_[converted.exit - uops_] = ExitProfile{0, 0, 0};
@@ -178,6 +193,9 @@ Block* BlockCache::build(uint32_t eip, FetchFault& fault) {
     ended = converted.ends_block;
     at = next;
     ++instructions;
+    // What follows a branch is predecoded when control comes there, which a third of it never does. An interpreter without
+    // gears above gets longer blocks, which run faster.
+    if (converted.exit != nullptr && budget_ != 0) break;
   }
   block.tail = ended ? nullptr : out.next;
   if (!ended) append_jump(at, form_, out);
@@ -192,6 +210,7 @@ Block* BlockCache::build(uint32_t eip, FetchFault& fault) {
   block.next_in_bucket = bucket(eip);
   bucket(eip) = &block;
   count(Counter::Predecoded, instructions);
+  count(Counter::PredecodedAgain, again);
   count(Counter::PredecodedBlocks);
   count(Counter::PredecodedUops, static_cast<uint64_t>(out.next - next_uop_));
   next_uop_ = out.next;

@@ -1,8 +1,9 @@
 // The predecode cache: straight runs of x86 instructions as micro-operations, found by guest address.
 //
 // A block begins where control came and runs on past conditional branches; it ends at an unconditional
-// transfer, at the end of its page (its last instruction may reach into the next), or at kMaxInstructions; with gears above, also
-// before code that translations check, and where what they leave to the interpreter begins or ends.
+// transfer, at the end of its page (its last instruction may reach into the next), or at kMaxInstructions. With gears above, which
+// take over what is hot, it ends at the first branch; also before code that translations check, and where what they leave to the
+// interpreter begins or ends.
 // It is valid for one setting of the lifter's assumptions (its key) and for the physical pages that its
 // bytes lay in. Exits are linked to the blocks they lead to.
 //
@@ -11,6 +12,7 @@
 
 #include <cstdint>
 
+#include "firmware/conversions.h"
 #include "firmware/convert.h"
 #include "firmware/guest_code.h"
 
@@ -117,6 +119,8 @@ class BlockCache final : public CodeOwner {
   unsigned link_count_ = 0;
   Link* crossing_ = nullptr;
   const Storage<Block*> buckets_;
+  Conversions conversions_;
+  uint32_t conversions_key_ = 0;  ///< under which they were lifted
   Fetched fetched_;  ///< by build(): not set up anew for each instruction
 };
 

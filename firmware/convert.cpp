@@ -80,6 +80,13 @@ class Converter {
   Uop& append(FormPair form);
   Uop& append_constant(uint16_t d, uint64_t constant);
   void append_copy(uint16_t d, uint16_t a);
+  /// `u` can fault.
+  void put_eip(Uop& u) {
+    u.eip = eip_;
+    constexpr unsigned kMarks = 8;
+    if (&u < first_ + kMarks) result_.with_eip |= static_cast<uint8_t>(1u << (&u - first_));
+    else result_.relocatable = false;
+  }
   void finish(bool falls_through);
   bool keeps_mode(const Inst& set) const;
 
@@ -132,6 +139,7 @@ void Converter::examine() {
       ++sets_[op.aux];
       if (op.aux >= static_cast<unsigned>(GuestReg::SysFlags)) changes_mode_ |= !keeps_mode(op);
     } else if ((row.effects & (ir::kExit | ir::kHelper)) != 0) {
+      result_.relocatable = false;
       if (op.op == Op::Helper && static_cast<x86::HelperId>(op.imm) == x86::HelperId::LoadSegment) changes_mode_ = true;
       if (op.op == Op::ExitInd) result_.leaves = true;
       if (op.op == Op::Exit || op.op == Op::ExitIf) {
@@ -371,7 +379,7 @@ bool Converter::convert_fast_memory(unsigned i) {
       u.b = static_cast<uint16_t>(constant >> 16);
     }
     u.imm = imm;
-    u.eip = eip_;
+    put_eip(u);
     return true;
   }
   if (op.op == Op::ProbeWrite) {
@@ -386,7 +394,7 @@ bool Converter::convert_fast_memory(unsigned i) {
     Uop& u = append(form);
     u.d = d, u.a = a, u.b = b;
     u.imm = imm;
-    u.eip = eip_;
+    put_eip(u);
     g_set_done[k] = 1;  // the load is done
     return true;
   }
@@ -399,7 +407,7 @@ bool Converter::convert_fast_memory(unsigned i) {
   Uop& u = append(find_load(Op::Load, op.width, address));
   u.d = d, u.a = a, u.b = b;
   u.imm = imm;
-  u.eip = eip_;
+  put_eip(u);
   return true;
 }
 
@@ -471,7 +479,7 @@ bool Converter::convert_fast_alu(unsigned i) {
   Uop& u = append(form);
   u.d = d, u.a = slot_a, u.b = slot_b, u.f = slot_index;
   u.imm = imm;
-  if (load != nullptr) u.eip = eip_;
+  if (load != nullptr) put_eip(u);
   return true;
 }
 
@@ -555,7 +563,7 @@ void Converter::convert_operation(unsigned i) {
       Uop& u = append(plain_code(op.op, op.width));
       u.d = d, u.a = a, u.b = b;
       u.imm = static_cast<int32_t>(op.imm);
-      u.eip = eip_;
+      put_eip(u);
       return;
     }
     case Op::Exit:
@@ -615,6 +623,7 @@ void Converter::finish(bool falls_through) {
   }
   for (unsigned k = 0; k < to_next_count_; ++k) to_next_[k]->target = out_.next;
   result_.ends_block = !falls_through && to_next_count_ == 0;
+  if (result_.ends_block || changes_mode_) result_.relocatable = false;
   if (changes_mode_ && !result_.ends_block) {
     append_constant(kSlotEip, next_eip_);
     append(static_cast<uint16_t>(kUopLeave));
@@ -624,6 +633,7 @@ void Converter::finish(bool falls_through) {
 
 Converted Converter::run() {
   if (code_.next_value > kMaxValues || count() > kMaxUopsPerInstruction) panic("an instruction's IR is too long", eip_);
+  result_.relocatable = true;
   examine();
   unsigned n = count();
   bool falls_through = true;

@@ -34,6 +34,8 @@ struct Converted {
   bool ends_block;      ///< control never goes on to the following micro-operation
   Uop* exit = nullptr;  ///< the last conditional or indirect exit, which profiling watches; null: none
   bool leaves;          ///< has an exit to an address at or before its own, or an indirect one: a loop may pass here
+  bool relocatable;     ///< it goes on behind itself and does the same wherever it lies, but for the addresses in `with_eip`
+  uint8_t with_eip;     ///< of a relocatable one: its micro-operations, as bits, whose `eip` is its address
 };
 
 /// Appends the micro-operations of one instruction.

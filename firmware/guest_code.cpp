@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <new>
 
+#include "firmware/conversions.h"
 #include "firmware/counters.h"
 #include "firmware/host.h"
 #include "firmware/paging.h"
@@ -247,7 +248,7 @@ void GuestCode::append_check(uint32_t eip, const Fetched& fetched, ir::Code& out
   trap.src[0] = differs;
 }
 
-bool GuestCode::fetch(uint32_t eip, Fetched& fetched, FetchFault& fault, ir::Code& out, const FetchFor& how) {
+bool GuestCode::decode(uint32_t eip, Fetched& fetched, FetchFault& fault) {
   if (!translate(eip, fetched.page[0], fault)) return false;
   fetched.page[1] = fetched.page[0];
   const uint32_t offset = eip & kPageMask;
@@ -272,15 +273,12 @@ bool GuestCode::fetch(uint32_t eip, Fetched& fetched, FetchFault& fault, ir::Cod
       if (fetched.length <= in_first) fetched.page[1] = fetched.page[0];
       fetched.checked = (changes_.checked(fetched.page[0]) & isa::granules_of(offset, std::min(fetched.length, in_first))) != 0 ||
                         (fetched.length > in_first && (changes_.checked(fetched.page[1]) & 1) != 0);
-      if (how.check) {
-        if (how.reload) {
-          probe_.clear();
-          x86::lift(fetched.inst, eip, options_, probe_, &fetched.reloaded);
-        }
-        append_check(eip, fetched, out);
+      fetched.has_key = fetched.length <= Conversions::kMaxLength && in_first >= Conversions::kMaxLength;
+      if (fetched.has_key) {
+        uint64_t bytes;
+        __builtin_memcpy(&bytes, from, sizeof bytes);
+        fetched.key = Conversions::key_of(bytes, fetched.length);
       }
-      fetched.unsupported =
-          x86::lift(fetched.inst, eip, options_, out, how.reload ? &fetched.reloaded : nullptr) == x86::LiftStatus::Unsupported;
       return true;
     case x86::DecodeStatus::TooLong:
     case x86::DecodeStatus::NeedMoreBytes:
@@ -290,6 +288,24 @@ bool GuestCode::fetch(uint32_t eip, Fetched& fetched, FetchFault& fault, ir::Cod
       fault = {true, 6, 0, 0};
       return false;
   }
+}
+
+void GuestCode::lift(uint32_t eip, Fetched& fetched, ir::Code& out, const FetchFor& how) {
+  if (how.check) {
+    if (how.reload) {
+      probe_.clear();
+      x86::lift(fetched.inst, eip, options_, probe_, &fetched.reloaded);
+    }
+    append_check(eip, fetched, out);
+  }
+  fetched.unsupported =
+      x86::lift(fetched.inst, eip, options_, out, how.reload ? &fetched.reloaded : nullptr) == x86::LiftStatus::Unsupported;
+}
+
+bool GuestCode::fetch(uint32_t eip, Fetched& fetched, FetchFault& fault, ir::Code& out, const FetchFor& how) {
+  if (!decode(eip, fetched, fault)) return false;
+  lift(eip, fetched, out, how);
+  return true;
 }
 
 }  // namespace chrysalis::fw

@@ -27,6 +27,8 @@ struct Fetched {
   bool unsupported = false;
   bool checked = false;          ///< some of its bytes lie where code is checked by translations: CodeChanges::checked()
   uint16_t reloaded = 0;         ///< its bytes, as bits, that are loaded when it executes
+  bool has_key = false;          ///< it is short, and not at the end of a page
+  uint64_t key = 0;              ///< Conversions::key_of(), if it has one
 };
 
 /// How an instruction is fetched for a translation.
@@ -86,6 +88,12 @@ class GuestCode {
   /// Fetches and lifts the one instruction at `eip` into lifted(). False: `fault`.
   bool fetch(uint32_t eip, Fetched& fetched, FetchFault& fault);
   const ir::Code& lifted() const { return code_; }
+  /// Its two steps, the first of which fills all of `fetched` but for what lifting says.
+  bool decode(uint32_t eip, Fetched& fetched, FetchFault& fault);
+  void lift(uint32_t eip, Fetched& fetched) {
+    code_.clear();
+    lift(eip, fetched, code_, {});
+  }
   /// The same, appending to `out`.
   bool fetch(uint32_t eip, Fetched& fetched, FetchFault& fault, ir::Code& out, const FetchFor& how = {});
   bool fetch(uint32_t eip, Fetched& fetched, FetchFault& fault, const FetchFor& how) {
@@ -140,6 +148,7 @@ class GuestCode {
 
   Page& page(uint32_t physical_page);
   const Page* find_page(uint32_t physical_page) const;
+  void lift(uint32_t eip, Fetched& fetched, ir::Code& out, const FetchFor& how);
   void append_check(uint32_t eip, const Fetched& fetched, ir::Code& out);
   bool translate(uint32_t address, uint32_t& physical_page, FetchFault& fault);
 
