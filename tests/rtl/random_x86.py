@@ -2,10 +2,11 @@
 """Random x86 programs through the whole stack: SystemC core, RTL core, functional executor and x86 reference in lockstep, and the
 build machine's processor at the end.
 
-    random_x86.py --chrysalis BINARY [--machine NAME]... [--sequences N] [--of M] [--first SEED] [--folder DIR] [--jobs N] [--follower functional]
+    random_x86.py --chrysalis BINARY [--machine NAME]... [--programs N] [--of M] [--first SEED] [--folder DIR] [--jobs N] [--follower functional]
 
-A program has M random sequences (default 25); each runs often enough to be translated by each gear. N sequences take N/M programs; program P
-is that of seed P, and the same seed gives the same program. What differs stays in DIR. Exit code 0: no difference.
+A file has M random programs (default 100), which it runs one after the other: each begins with registers of its own, and runs so often
+that it remains interpreted or is translated by gear 1, 2 or 3; what is left of registers and memory is written at the end. N programs take
+N/M files; file F is that of seed F, and the same seed gives the same file. What differs stays in DIR. Exit code 0: no difference.
 """
 import argparse
 import concurrent.futures
@@ -16,8 +17,8 @@ import subprocess
 import sys
 import tempfile
 
-ROUNDS = 24
-# A round is soon worth each gear.
+# How often a program runs, by chance; each line is worth one gear more. Translating takes nearly all of the cycles, by higher gears more.
+ROUNDS = [1] * 30 + [5] * 16 + [10] * 3 + [50]
 OPTIONS = ['firmware.gear1_threshold=3', 'firmware.gear2_threshold=6', 'firmware.gear3_threshold=1', 'firmware.sample_period=5000', 'guest.ram=64']
 REGISTERS = ['eax', 'ecx', 'edx', 'ebx', 'esi', 'edi']
 WORDS = ['ax', 'cx', 'dx', 'bx', 'si', 'di']
@@ -201,33 +202,34 @@ class Program:
             else:
                 self.one_of(plain)()
 
-    def text(self, sequences):
-        for n in range(sequences):
-            self.emit(f's{n}:')
-            self.some(20)
-            for i, register in enumerate(REGISTERS):
-                self.emit(f'add dword ptr sums+{4 * i}, {register}')
+    def text(self, programs):
+        calls = []
+        for n in range(programs):
+            begin = [self.random.getrandbits(32) for _ in REGISTERS]
+            rounds = self.one_of(ROUNDS)
+            calls += [f'mov dword ptr rounds, {rounds}', f'r{n}:']
+            calls += [f'mov {register}, {value}' for register, value in zip(REGISTERS, begin)]
+            calls += [f'call p{n}']
+            calls += [f'rol dword ptr sums+{4 * i}, 3\nadd dword ptr sums+{4 * i}, {register}' for i, register in enumerate(REGISTERS)]
+            calls += ['dec dword ptr rounds', f'jnz r{n}']
+            self.emit(f'p{n}:')
+            self.some(self.random.randrange(3, 7))
             self.emit('ret')
-        calls = '\n'.join(f'call s{n}' for n in range(sequences))
         data = ', '.join(str(self.random.getrandbits(32)) for _ in range(1024))
-        body = '\n'.join(self.lines)
+        body, calls = '\n'.join(self.lines), '\n'.join(calls)
         # Sums of registers and of the buffer are what it writes.
         return f'''.intel_syntax noprefix
 .text
 .globl _start
 _start:
-mov dword ptr rounds, {ROUNDS}
 lea ebp, buffer
 fninit
-r0:
 {calls}
-dec dword ptr rounds
-jnz r0
 xor eax, eax
 mov ecx, 1024
-r1: rol eax, 5
+sum: rol eax, 5
 add eax, [ebp+ecx*4-4]
-loop r1
+loop sum
 mov dword ptr sums+24, eax
 mov eax, 4
 mov ebx, 1
@@ -256,17 +258,17 @@ def check(arguments, folder, seed, machine):
         os.replace(f'{program}.{machine}', program)
     native = subprocess.run([program], stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if native.returncode != 0:
-        return f'program {seed} ends with {native.returncode} natively', ''
+        return f'file {seed} ends with {native.returncode} natively', ''
     command = [arguments.chrysalis, 'cosim', '--machine', machine, '--follower', arguments.follower, '--reference',
                *(word for option in OPTIONS for word in ('--set', option)), '--bundle', str(folder / f'bundle-{machine}-{seed}'), '--', str(program)]
     ours = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     report = ours.stderr.decode(errors='replace')
     if ours.returncode != 0:
-        return f'program {seed} on {machine} ends with {ours.returncode}\n{report}', ''
+        return f'file {seed} on {machine} ends with {ours.returncode}\n{report}', ''
     if ours.stdout != native.stdout:
-        return f'program {seed} on {machine} writes {ours.stdout.hex()}, natively {native.stdout.hex()}', ''
+        return f'file {seed} on {machine} writes {ours.stdout.hex()}, natively {native.stdout.hex()}', ''
     if arguments.follower == 'rtl' and 'of the RTL core' not in report:
-        return f'program {seed} on {machine}: the RTL core has not followed\n{report}', ''
+        return f'file {seed} on {machine}: the RTL core has not followed\n{report}', ''
     bundle = folder / f'bundle-{machine}-{seed}'
     if bundle.exists():  # made for waves, of which there are none
         bundle.rmdir()
@@ -277,15 +279,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--chrysalis', required=True)
     parser.add_argument('--machine', action='append')
-    parser.add_argument('--sequences', type=int, default=25)
-    parser.add_argument('--of', type=int, default=25, metavar='M', help='sequences of a program')
+    parser.add_argument('--programs', type=int, default=25)
+    parser.add_argument('--of', type=int, default=100, metavar='M', help='programs of a file')
     parser.add_argument('--first', type=int, default=1, metavar='SEED')
     parser.add_argument('--folder', type=pathlib.Path)
     parser.add_argument('--jobs', type=int, default=1)
     parser.add_argument('--follower', default='rtl', choices=['rtl', 'functional'])
     arguments = parser.parse_args()
     machines = arguments.machine or ['crusoe']
-    seeds = range(arguments.first, arguments.first + -(-arguments.sequences // arguments.of))
+    seeds = range(arguments.first, arguments.first + -(-arguments.programs // arguments.of))
     failures = 0
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.folder or pathlib.Path(scratch)
@@ -294,8 +296,8 @@ def main():
             for machine in machines:  # so that no two runs make the same program
                 for seed, (problem, figures) in zip(seeds, pool.map(lambda seed, m=machine: check(arguments, folder, seed, m), seeds)):
                     failures += bool(problem)
-                    print(f'FAIL {problem}' if problem else f'ok   {machine} program {seed}: {figures}', flush=True)
-    print(f'{len(seeds) * arguments.of} random sequences on {", ".join(machines)}: {failures} programs failed')
+                    print(f'FAIL {problem}' if problem else f'ok   {machine} file {seed}: {figures}', flush=True)
+    print(f'{len(seeds) * arguments.of} random programs on {", ".join(machines)}: {failures} files failed')
     return 1 if failures else 0
 
 
