@@ -162,6 +162,47 @@ TEST_P(MonitorTest, FaultsPrecisely) {
   EXPECT_EQ(guest.instructions(), 5u);
 }
 
+// The same bytes again and again, in one block and in others, under an address that works and one that does not.
+GUEST_CODE(repeated, R"(
+    mov $0x500000, %esi
+1:  mov (%esi), %eax
+    add (%esi), %eax
+    incl (%esi)
+    movl $7, (%esi)
+    mov (%esi), %eax
+    add (%esi), %eax
+    incl (%esi)
+    movl $7, (%esi)
+    mov $0x700000, %esi
+    jmp 2f
+2:  mov (%esi), %eax
+    add (%esi), %eax
+    incl (%esi)
+    movl $7, (%esi)
+    int $0x80
+)")
+
+TEST_P(MonitorTest, RepeatedInstructionsFaultWhereTheyLie) {
+  Guest guest(GUEST_BYTES(repeated), GetParam());
+  constexpr uint32_t kLengths[] = {2, 2, 2, 6};
+  uint32_t at = kCode + static_cast<uint32_t>(repeated_end - repeated_begin) - 2 - 12;
+  unsigned faults = 0;
+  guest.on_exception = [&](const Delivered& fault) -> uint32_t {
+    if (fault.vector != 14) return fw::kReplyStop;
+    EXPECT_EQ(fault.eip, at);
+    EXPECT_EQ(fault.cr2, 0x700000u);
+    guest.reg(GuestReg::Eip) = at += kLengths[faults++ % 4];
+    return 0;
+  };
+  guest.run();
+  EXPECT_EQ(faults, 4u);
+  EXPECT_EQ(guest.delivered.back().vector, 0x80u);
+  EXPECT_EQ(guest.eax(), 14u);
+  EXPECT_EQ(guest.read32(0x500000), 7u);
+  // In the plain form most of them have too many micro-operations to be kept.
+  EXPECT_GE(guest.counter(fw::Counter::PredecodedAgain), GetParam().interpreter == fw::Interpreter::DirectThreaded ? 8u : 1u);
+}
+
 GUEST_CODE(undefined, R"(
     nop
     ud2

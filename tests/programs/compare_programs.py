@@ -79,6 +79,9 @@ def fixtures(busybox, folder):
     write('words.txt', '\n'.join(words) + '\n')
     write('sorted.txt', '\n'.join(sorted(words + words[::4])) + '\n')
     write('numbers.txt', '\n'.join(str((i * 7919) % 1000 - 300) for i in range(60)) + '\n')
+    few = '\n'.join(text[:3]) + '\n'
+    write('few.txt', few)
+    write('few.bc', '2^64\n1/7\n')
     write('table.txt', '\n'.join(f'row{i} {words[i % 9]} {i * i}' for i in range(30)) + '\n')
     write('calc.bc', 'scale=8\n2^64\n1/7\nsqrt(2)\n')
     write('script.sh', SCRIPT)
@@ -100,11 +103,18 @@ def fixtures(busybox, folder):
     write('small.bz2', native([busybox, 'bzip2', '-c', 'small.txt']))
     write('small.xz', native(['xz', '-c', 'small.txt']))
     write('small.lzma', native(['xz', '--format=lzma', '-c', 'small.txt']))
+    write('few.gz', native([busybox, 'gzip', '-c', 'few.txt']))
+    write('few.bz2', native([busybox, 'bzip2', '-c', 'few.txt']))
+    write('few.xz', native(['xz', '-c', 'few.txt']))
+    write('few.lzma', native(['xz', '--format=lzma', '-c', 'few.txt']))
+    write('few2.txt', few.replace('and', 'or', 1))
+    write('few.patch', native([busybox, 'diff', '-u', 'few.txt', 'few2.txt']))
     write('change.patch', native([busybox, 'diff', '-u', 'text.txt', 'text2.txt']))
     for root, folders, _ in os.walk(folder):
         folders.sort()
         os.utime(root, (946684800, 946684800))
     write('tree.tar', native([busybox, 'tar', 'cf', '-', '-C', 'tree', '.']))
+    write('few.tar', native([busybox, 'tar', 'cf', '-', 'few.txt']))
     write('tree.cpio', native([busybox, 'cpio', '-o', '-H', 'newc'], b'tree/a.txt\ntree/sub/b.txt\n'))
     os.utime(folder, (946684800, 946684800))
 
