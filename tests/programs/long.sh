@@ -60,14 +60,14 @@ for part in "${parts[@]}"; do
       ;;
     rtl)
       # In lockstep with the RTL core, from reset to exit. Kernels have to come through all gears.
-      follow="--follower rtl --set guest.ram=64 --set firmware.gear3_threshold=1 --set firmware.sample_period=5000"
+      follow="--follower rtl --set guest.ram=64 --set firmware.gear2_threshold=1000 --set firmware.gear3_threshold=1 --set firmware.sample_period=5000"
       geared=(--at-least firmware.translations.gear1 1 --at-least firmware.translations.gear2 1 --at-least firmware.translations.gear3 1)
       for machine in ${MACHINES:-crusoe efficeon denver}; do
-        every --guests "$build/tests/kernels/bare" "$here/../kernels/lockstep.txt" "--machine $machine $follow --set firmware.gear2_threshold=1000" \
+        every --guests "$build/tests/kernels/bare" "$here/../kernels/lockstep.txt" "--machine $machine $follow" \
           --command cosim --verbose --succeeding "${geared[@]}"
       done
       for machine in ${MACHINES:-crusoe efficeon denver}; do
-        every --program "$busybox" "$here/applets.txt" "--machine $machine $follow" --command cosim --verbose
+        every --program "$busybox" "$here/applets_lockstep.txt" "--machine $machine --follower rtl --set guest.ram=64" --command cosim --verbose
       done
       ;;
     *) echo "long.sh: unknown part '$part'; parts: guests applets determinism mutate rtl" >&2; exit 2 ;;
