@@ -37,7 +37,7 @@ module lookup
   logic [31:0] jtb_guest_q [JtbEntries];
 
   function automatic logic [JtbWidth-1:0] index(input logic [31:0] guest);
-    return JtbWidth'((guest ^ guest >> 12) & (32'(straps_i.jtb_entries) - 32'd1));
+    return JtbWidth'((guest ^ guest >> 4 ^ guest >> 12) & (32'(straps_i.jtb_entries) - 32'd1));
   endfunction
 
   always_comb begin

@@ -44,8 +44,8 @@ class Jtb {
     uint64_t host = 0;
     uint32_t guest = 0;
   };
-  // x86 code addresses are dense in their low bits; the higher ones separate modules.
-  unsigned index(uint32_t guest) const { return (guest ^ guest >> 12) & (entries_ - 1); }
+  // Compilers align the targets of indirect jumps to 16 bytes, so that their lowest bits say nothing; the higher ones separate modules.
+  unsigned index(uint32_t guest) const { return (guest ^ guest >> 4 ^ guest >> 12) & (entries_ - 1); }
 
   unsigned entries_;  // a power of two
   uint64_t lookups_ = 0, hits_ = 0;
