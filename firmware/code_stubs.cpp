@@ -146,7 +146,7 @@ void write_code_stubs(const isa::MachineDescription& machine) {
     layout.add(i, w.finish());
     const uint64_t at = address(static_cast<CodeStub>(i));
     const uint64_t bytes = layout.place(at);
-    CHRYSALIS_ASSERT(bytes <= kCodeStubSize, i);
+    CHRYSALIS_ASSERT(bytes != 0 && bytes <= kCodeStubSize, i);
     const std::vector<uint32_t> words = layout.encode();
     host::write_code(at, words.data(), words.size());
   }

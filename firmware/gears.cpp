@@ -199,11 +199,24 @@ Translation* Gears::translate_block(uint32_t eip) {
   return t;
 }
 
-/// Gears 2 and 3: a region, optimised, in parts with call-outs between.
+/// Gears 2 and 3: a region, optimised, in parts with call-outs between. One whose code becomes longer than its branches reach is formed
+/// again with half the instructions: of those that check their own bytes, as many as a region can have are too many.
 Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   const Translating translating(clock_, gear, Stage::Region);
-  const unsigned instructions = former_.form(eip, gear);
-  if (instructions == 0) return nullptr;
+  for (uint32_t most = options_.max_instructions;;) {
+    clock_.begin(Stage::Region);
+    const uint32_t instructions = former_.form(eip, gear, most);
+    if (instructions == 0) return nullptr;
+    bool too_long = false;
+    Translation* const t = compile_region(eip, gear, instructions, too_long);
+    if (!too_long || most == 1) return t;
+    count(Counter::RegionsTooLong);
+    most = std::max(std::min(most, instructions) / 2, 1u);
+  }
+}
+
+/// Compiles what former_ has formed, of so many instructions, and installs it.
+Translation* Gears::compile_region(uint32_t eip, unsigned gear, uint32_t instructions, bool& too_long) {
   const std::span<RegionFormer::Part> parts = former_.parts();
   clock_.begin(Stage::Install);
   // The longest that it can become is known before it is compiled only roughly.
@@ -227,13 +240,17 @@ Translation* Gears::translate_region(uint32_t eip, unsigned gear) {
   uint32_t molecules = 0;
   for (uint32_t p = 0; p < parts.size(); ++p) {
     const uint32_t made = compile_part(parts[p], eip, gear, place);
-    if (made == 0) return nullptr;
+    if (made == 0) {
+      too_long = true;
+      return nullptr;
+    }
     molecules += made;
     layout.add(p, std::move(compiled_));
     ends.push_back({exits_.size(), sites_.size()});
   }
   const uint64_t bytes = layout.place(place.address, resolve_target);
-  if (bytes > bound) return nullptr;
+  too_long = bytes == 0;
+  if (too_long || bytes > bound) return nullptr;
   size_t exit = 0, site = 0;
   for (uint32_t p = 0; p < parts.size(); ++p) {
     const auto word_of = [&](uint32_t part, uint32_t molecule) { return static_cast<uint32_t>(layout.molecule_address(part, molecule) - place.address) / 4; };

@@ -78,6 +78,7 @@ class Gears {
   bool needs_commit(uint32_t eip);
   Translation* translate_block(uint32_t eip);
   Translation* translate_region(uint32_t eip, unsigned gear);
+  Translation* compile_region(uint32_t eip, unsigned gear, uint32_t instructions, bool& too_long);
   translator::QuickTranslator::Step fill_block(uint32_t eip, uint32_t& at, uint32_t longest, bool& checks);
   uint32_t compile_part(RegionFormer::Part& part, uint32_t eip, unsigned gear, const TranslationCache::Place& place);
   bool adapts() const { return (options_.switches & kSwitchAdaptation) != 0; }

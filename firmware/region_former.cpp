@@ -179,11 +179,11 @@ void RegionFormer::choose_expected(ir::ExitKind kind, uint32_t weight) {
 
 bool RegionFormer::visited(uint32_t eip) const { return std::binary_search(visited_.begin(), visited_.end(), eip); }
 
-unsigned RegionFormer::form(uint32_t entry, unsigned gear) {
+unsigned RegionFormer::form(uint32_t entry, unsigned gear, uint32_t most) {
   entry_ = entry;
   gear_ = gear;
   const uint32_t limit = adaptation_.limit(entry);
-  longest_ = std::min(options_.max_instructions, limit);
+  longest_ = std::min(most, limit);
   largest_ = std::min(kLongestPaths * longest_, limit);
   source_.clear();
   checks_ = code_.checked(entry);

@@ -31,8 +31,9 @@ class RegionFormer {
   /// unrolled. A branch that goes both ways is if-converted where both soon meet, or its likelier side is followed once. Gear 3 also goes into calls, back from them, and where indirect jumps mostly go; and if regions are to be trees, it takes
   /// the likelier side of undecided branches more often, and then follows the sides left, those first that are executed most often.
   /// Behind instructions that can be called out for, it goes on with another part.
-  /// Out: parts(), checks() and source(). Returns how many instructions they hold; 0: none can be formed.
-  unsigned form(uint32_t eip, unsigned gear);
+  /// A path has no more than `most` instructions. Out: parts(), checks() and source(). Returns how many instructions they hold; 0: none
+  /// can be formed.
+  unsigned form(uint32_t eip, unsigned gear, uint32_t most);
 
   std::span<Part> parts() { return {parts_.data(), part_count_}; }
   const Source& source() const { return source_; }

@@ -152,7 +152,7 @@ int64_t CodeLayout::displacement(const Fixup& fixup) const {
 isa::Atom CodeLayout::island_atom(const Island& island) const {
   isa::Atom atom = branch_atom();
   atom.imm = static_cast<int64_t>(target_address(island.kind, island.target) - island.address);
-  CHRYSALIS_ASSERT(reaches(atom.op, atom.imm), atom.imm);
+  CHRYSALIS_ASSERT(reaches(atom.op, atom.imm), atom.imm);  // an unconditional branch goes anywhere in concealed memory
   return atom;
 }
 
@@ -206,7 +206,7 @@ uint64_t CodeLayout::place(uint64_t base, Resolve resolve, void* context) {
     isa::Atom& atom = atoms_[fixup.atom];
     if (isa::info(atom.op).uses(isa::kTarget)) {
       atom.imm = displacement(fixup);
-      CHRYSALIS_ASSERT(atom.mode == isa::Mode::Long || reaches(atom.op, atom.imm), atom.imm);
+      if (atom.mode != isa::Mode::Long && !reaches(atom.op, atom.imm)) return 0;
     } else {
       atom.imm = static_cast<int64_t>(target_address(fixup.kind, fixup.target));
     }

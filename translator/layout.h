@@ -27,7 +27,8 @@ class CodeLayout {
   /// Gives a label outside this code its address.
   void define(int64_t label, uint64_t address);
 
-  /// Assigns addresses from `base` on. Returns the number of bytes.
+  /// Assigns addresses from `base` on. Returns the number of bytes; 0, and nothing else can be asked: a region is so long that a conditional
+  /// branch in it does not reach its target, nor the end of the region.
   /// Targets other than labels and Local are resolved by `resolve(context, kind, target)`, which may be null.
   using Resolve = uint64_t (*)(void* context, Target kind, int64_t target);
   uint64_t place(uint64_t base, Resolve resolve = nullptr, void* context = nullptr);

@@ -33,6 +33,7 @@ class Builder {
   Image run(std::vector<RegionPlace>* places) {
     compile_program();
     image_.statistics.code_bytes = layout_.place(options_.code_base);
+    if (image_.statistics.code_bytes == 0) throw ImageError("a superblock is longer than its branches reach");
     image_.code_begin = options_.code_base;
     image_.code_end = options_.code_base + image_.statistics.code_bytes;
     image_.reset = layout_.address(kLabelReset);

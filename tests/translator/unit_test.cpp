@@ -271,6 +271,29 @@ TEST(Layout, IslandsReachFarTargets) {
   EXPECT_EQ(layout.encode().size() * 4, bytes);
 }
 
+/// Branches to its own end, behind `distance` words more.
+translator::CompiledRegion branching_far(uint32_t distance) {
+  translator::CompiledRegion region;
+  isa::Atom jump, add;
+  jump.op = isa::Op::BrNz;
+  jump.mode = isa::Mode::Short;
+  add.op = isa::Op::Add64;
+  region.atoms.push_back(jump);
+  region.atoms.resize(distance + 1, add);
+  for (uint32_t i = 0; i <= distance; ++i) region.molecules.push_back({i, 1, i});
+  region.main_molecules = distance;
+  region.fixups.push_back({0, 0, translator::Target::Local, distance});
+  return region;
+}
+
+TEST(Layout, WhatReachesNothingHasNoPlace) {
+  translator::CodeLayout near, far;
+  near.add(1, branching_far(2047));
+  EXPECT_EQ(near.place(0x1000), 2048u * 4);
+  far.add(1, branching_far(2100));
+  EXPECT_EQ(far.place(0x1000), 0u);
+}
+
 TEST(Layout, WhatACallReturnsToFollowsIt) {
   translator::CodeLayout layout;
   layout.add(1, piece(1, isa::Op::BrNz, 1, 5), 3);

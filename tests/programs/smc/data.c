@@ -152,7 +152,35 @@ CHANGING_CODE(
     "strings_end: .skip 1200\n");
 CODE(strings);
 
+// A loop as long as a region, with exits from its beginning on: where each instruction is checked, the branches to their code
+// are farther than a branch reaches.
+CHANGING_CODE(
+    ".skip 2048\n"
+    "lengthy:\n"
+    "  pushl %ebx\n"
+    "  movl 8(%esp), %ecx\n"
+    "  xorl %eax, %eax\n"
+    "  xorl %ebx, %ebx\n"
+    "1:\n"
+    ".rept 64\n"
+    "  addl $0x1234567, lengthy_sums(,%ebx,4)\n"
+    "  jc 3f\n"
+    "2: xorl lengthy_sums+4, %eax\n"
+    "  .subsection 1\n"
+    "3: incl %eax\n"
+    "  jmp 2b\n"
+    "  .previous\n"
+    ".endr\n"
+    "  decl %ecx\n"
+    "  jnz 1b\n"
+    "  addl lengthy_sums, %eax\n"
+    "  popl %ebx\n"
+    "  ret\n"
+    "lengthy_sums: .long 0, 7\n");
+CODE(lengthy);
+
 const struct program programs[] = {
     {"same_page", same_page},   {"adjacent", adjacent}, {"between", between},     {"jump_table", jump_table},
-    {"literals", literals},     {"stack_here", stack_here}, {"strings", strings}, {NULL, NULL},
+    {"literals", literals},     {"stack_here", stack_here}, {"strings", strings}, {"lengthy", lengthy},
+    {NULL, NULL},
 };
