@@ -193,9 +193,8 @@ Block* BlockCache::build(uint32_t eip, FetchFault& fault) {
     ended = converted.ends_block;
     at = next;
     ++instructions;
-    // What follows a branch is predecoded when control comes there, which a third of it never does. An interpreter without
-    // gears above gets longer blocks, which run faster.
-    if (converted.exit != nullptr && budget_ != 0) break;
+    // What follows a branch is predecoded when control comes there, which a third of it never does.
+    if (converted.exit != nullptr) break;
   }
   block.tail = ended ? nullptr : out.next;
   if (!ended) append_jump(at, form_, out);

@@ -1,9 +1,8 @@
 // The predecode cache: straight runs of x86 instructions as micro-operations, found by guest address.
 //
-// A block begins where control came and runs on past conditional branches; it ends at an unconditional
-// transfer, at the end of its page (its last instruction may reach into the next), or at kMaxInstructions. With gears above, which
-// take over what is hot, it ends at the first branch; also before code that translations check, and where what they leave to the
-// interpreter begins or ends.
+// A block begins where control came and ends at the first transfer, conditional or not, at the end of its page (its last
+// instruction may reach into the next), or at kMaxBlockInstructions; with gears above, also
+// before code that translations check, and where what they leave to the interpreter begins or ends.
 // It is valid for one setting of the lifter's assumptions (its key) and for the physical pages that its
 // bytes lay in. Exits are linked to the blocks they lead to.
 //
