@@ -363,7 +363,7 @@ void Gears::chain(Exit& exit, Translation& target) {
 }
 
 void Gears::consider(uint32_t eip, bool sampled) {
-  // What could not be made anew may be so later. It is tried after twice as many samples each time: a tree that is too long costs as much as others.
+  // What could not be made anew may be so later. It is tried after twice as many samples each time: what fails costs as much as what does not.
   constexpr uint8_t kMostAttempts = 16;
   age_profiles();
   Translation* const t = cache_.find(eip);
