@@ -39,38 +39,10 @@ module core
   output logic [63:0] counter_o [24]      // statistics: rtl/model.cpp names them
 );
   // -- straps ---------------------------------------------------------------------------------------------------------
-  straps_t    straps_q;
-  logic [8:0] slot_units_q [MaxWords];
-  logic [7:0] latency_q [NumLatencies];
-  // Loaded while in reset, at the clock: their values are no constants.
-  /* verilator lint_off SYNCASYNCNET */
-  always_ff @(posedge clk_i) begin
-    if (!rst_ni) begin
-      straps_q.concealed_base <= bus_strap(StrapConcealedBase);
-      straps_q.concealed_size <= bus_strap(StrapConcealedSize);
-      straps_q.guest_size     <= bus_strap(StrapGuestSize);
-      straps_q.reset_vector   <= bus_strap(StrapResetVector);
-      straps_q.features       <= 5'(bus_strap(StrapFeatures));
-      straps_q.width          <= 4'(bus_strap(StrapWidth));
-      straps_q.literal_slots  <= 4'(bus_strap(StrapLiteralSlots));
-      straps_q.offset         <= 1'(bus_strap(StrapOffset));
-      straps_q.alias_entries  <= 4'(bus_strap(StrapAliasEntries));
-      straps_q.store_entries  <= 16'(bus_strap(StrapStoreEntries));
-      straps_q.miss_registers <= 8'(bus_strap(StrapMissRegisters));
-      straps_q.ports          <= 8'(bus_strap(StrapPorts));
-      straps_q.jtb_entries    <= 16'(bus_strap(StrapJtbEntries));
-      straps_q.return_entries <= 16'(bus_strap(StrapReturnEntries));
-      straps_q.branch         <= 8'(bus_strap(StrapBranch));
-      straps_q.indirect       <= 8'(bus_strap(StrapIndirect));
-      straps_q.ret            <= 8'(bus_strap(StrapReturn));
-      straps_q.rollback       <= 8'(bus_strap(StrapRollback));
-      straps_q.entry          <= 8'(bus_strap(StrapEvent));
-      straps_q.eret           <= 8'(bus_strap(StrapEret));
-      for (int unsigned i = 0; i < MaxWords; i++) slot_units_q[i] <= 9'(bus_strap(StrapSlots + i));
-      for (int unsigned i = 0; i < NumLatencies; i++) latency_q[i] <= 8'(bus_strap(StrapLatencies + i));
-    end
-  end
-  /* verilator lint_on SYNCASYNCNET */
+  straps_t    straps;
+  logic [8:0] slot_units [MaxWords];
+  logic [7:0] latency [NumLatencies];
+  straps i_straps (.clk_i, .rst_ni, .straps_o(straps), .slot_units_o(slot_units), .latency_o(latency));
 
   localparam logic [39:0] L1dMask = ~(40'(L1dLine) - 40'd1);
   localparam logic [63:0] L1iMask = ~(64'(L1iLine) - 64'd1);
@@ -86,14 +58,9 @@ module core
   logic [15:0] device_wait_q;
   logic [31:0] lines_q;
   logic [63:0] last_sample_q;
-  logic [63:0] r_q [64] /*verilator public_flat_rd*/;           // 63 is always 0
-  logic [63:0] vl_q [64] /*verilator public_flat_rd*/;
-  logic [63:0] vh_q [64] /*verilator public_flat_rd*/;
-  logic [63:0] rs_q [NumShadowed] /*verilator public_flat_rd*/;
-  logic [63:0] vls_q [NumShadowed] /*verilator public_flat_rd*/;
-  logic [63:0] vhs_q [NumShadowed] /*verilator public_flat_rd*/;
-  logic [63:0] spr_q [NumSpecials] /*verilator public_flat_rd*/;
-  logic [63:0] fcr_s_q /*verilator public_flat_rd*/, fsr_s_q /*verilator public_flat_rd*/, gpc_s_q /*verilator public_flat_rd*/;
+  logic [63:0] spr_q [NumSpecials];       // special registers without shadow
+  logic [63:0] fcr, old_fsr, gpc;         // and those that have one
+  logic [63:0] special [NumSpecials] /*verilator public_flat_rd*/;  // all
   logic [11:0] uncounted_q;               // what the next commit counts less
   logic [63:0] molecules_q, atoms_q, commits_q, rollbacks_q;
 
@@ -140,7 +107,7 @@ module core
   logic [7:0]   div_cycles, fp_div_cycles;
 
   decode i_decode (
-    .word_i(word), .available_i(available), .straps_i(straps_q), .slot_units_i(slot_units_q), .latency_i(latency_q),
+    .word_i(word), .available_i(available), .straps_i(straps), .slot_units_i(slot_units), .latency_i(latency),
     .fault_o(fault), .fault_info_o(fault_info), .count_o(count), .bytes_o(bytes),
     .info_o(info), .row_o(row), .rd_o(rd), .ra_o(ra), .rb_o(rb), .rc_o(rc), .fd_o(fd), .literal_o(literal), .long_o(long_literal),
     .cond_o(cond), .scale_o(scale), .alias_o(alias_bits), .selector_o(selector), .imm_o(imm),
@@ -201,12 +168,12 @@ module core
     ready_now     = up && (ready_q || (fetched && board_ready));
     ready_first   = ready_now && !ready_q;
     pending_lines = lines_q;
-    if (spr_q[SprTimerCompare] != '0 && cycle_q >= spr_q[SprTimerCompare]) pending_lines[0] = 1'b1;
+    if (special[SprTimerCompare] != '0 && cycle_q >= special[SprTimerCompare]) pending_lines[0] = 1'b1;
     seen_lines    = ready_q ? pending_lines_q : pending_lines;
     seen_cycle    = ready_q ? ready_cycle_q : cycle_q;
-    sample_due    = ready_first && spr_q[SprImask][0] && spr_q[SprSamplePeriod] != '0 && straps_q.features[$clog2(FeatureSampling)] &&
-                    cycle_q - last_sample_q >= spr_q[SprSamplePeriod];
-    interrupt     = ready_first && spr_q[SprImask][0] && pending_lines != '0;
+    sample_due    = ready_first && special[SprImask][0] && special[SprSamplePeriod] != '0 && straps.features[$clog2(FeatureSampling)] &&
+                    cycle_q - last_sample_q >= special[SprSamplePeriod];
+    interrupt     = ready_first && special[SprImask][0] && pending_lines != '0;
     sample        = sample_due && !interrupt;
   end
 
@@ -219,13 +186,14 @@ module core
   logic        integer_atom [Width];
   logic [8:0]  family [Width];
   logic [1:0]  width [Width];
+  logic [63:0] rb_value [Width];
+  logic [127:0] va [Width], vb [Width], vd [Width];
+  logic         vectors;                  // some atom has vector sources
   always_comb begin
+    vectors = 1'b0;
     `ROLLED(i, Width) begin
-      a[i]   = r_q[ra[i]];
-      b[i]   = literal[i] ? imm[i] : r_q[rb[i]];
-      c[i]   = r_q[rc[i]];
-      d[i]   = r_q[rd[i]];
-      old[i] = fd[i] == '0 ? 64'd0 : r_q[6'd8 + 6'(fd[i])];
+      if (run && 4'(i) < count && (is_fp_or_media(info[i].unit) || info[i].operands[OpdReadsVd])) vectors = 1'b1;
+      b[i] = literal[i] ? imm[i] : rb_value[i];
       integer_atom[i] = run && 4'(i) < count && (info[i].unit == 4'(UnitAlu) || info[i].unit == 4'(UnitMul));
       family[i] = info[i].family;
       width[i]  = info[i].width;
@@ -242,43 +210,11 @@ module core
   logic [63:0]  address [MemPorts];
   logic [127:0] store_data [MemPorts];
   logic [3:0]   memory_source [MemPorts];  // its atom
-  always_comb begin
-    logic [3:0] port;
-    port = '0;
-    for (int unsigned p = 0; p < MemPorts; p++) begin
-      memory_atom[p]   = '0;
-      address[p]       = '0;
-      store_data[p]    = '0;
-      memory_source[p] = '0;
-    end
-    if (run && (effects[EffLoad] || effects[EffStore] || effects[EffProbe] || effects[EffPrefetch])) begin
-      for (int unsigned i = 0; i < Width; i++) begin
-        if (4'(i) < count && (info[i].effects[EffLoad] || info[i].effects[EffStore] || info[i].effects[EffProbe] ||
-                              info[i].effects[EffPrefetch])) begin
-          for (int unsigned p = 0; p < MemPorts; p++) begin
-            if (4'(p) == port) begin
-              memory_source[p]           = 4'(i);
-              memory_atom[p].valid       = 1'b1;
-              memory_atom[p].load        = info[i].effects[EffLoad];
-              memory_atom[p].store       = info[i].effects[EffStore];
-              memory_atom[p].probe       = info[i].effects[EffProbe];
-              memory_atom[p].prefetch    = info[i].effects[EffPrefetch];
-              memory_atom[p].guest       = info[i].effects[EffGuest];
-              memory_atom[p].protect     = info[i].effects[EffProtect];
-              memory_atom[p].discard     = info[i].operands[OpdWritesRd] && rd[i] == 6'd63;
-              memory_atom[p].destination = {info[i].operands[OpdWritesVd], rd[i]};
-              memory_atom[p].bytes       = info[i].bytes;
-              memory_atom[p].is_signed     = info[i].is_signed;
-              memory_atom[p].alias_bits  = info[i].effects[EffProtect] || info[i].effects[EffMasked] ? alias_bits[i] : 8'd0;
-              address[p]                 = a[i] + (info[i].operands[OpdReadsRm] ? b[i] : lea_imm[i]);
-              store_data[p]              = info[i].operands[OpdReadsVd] ? {vh_q[rd[i]], vl_q[rd[i]]} : 128'(d[i]);
-            end
-          end
-          port = port + 4'd1;
-        end
-      end
-    end
-  end
+  memory_ports #(.Width(Width), .Ports(MemPorts)) i_ports (
+    .go_i(run && (effects[EffLoad] || effects[EffStore] || effects[EffProbe] || effects[EffPrefetch])), .count_i(count), .info_i(info), .rd_i(rd),
+    .alias_bits_i(alias_bits), .a_i(a), .b_i(b), .imm_i(lea_imm), .d_i(d), .vector_d_i(vd),
+    .atom_o(memory_atom), .address_o(address), .data_o(store_data), .source_o(memory_source)
+  );
 
   logic         address_event;
   logic [3:0]   address_cause;
@@ -302,8 +238,8 @@ module core
   logic [15:0]  gated, released;
 
   address_unit #(.Ports(MemPorts), .TlbEntries(TlbEntries), .TlbWays(TlbWays)) i_address (
-    .clk_i, .rst_ni, .straps_i(straps_q), .go_i(run), .first_i(ready_first), .atom_i(memory_atom), .address_i(address), .data_i(store_data),
-    .user_i(spr_q[SprUserMode][0]), .iomode_i(spr_q[SprIomode][0]), .gated_i(gated), .alias_hits_i(alias_hits),
+    .clk_i, .rst_ni, .straps_i(straps), .go_i(run), .first_i(ready_first), .atom_i(memory_atom), .address_i(address), .data_i(store_data),
+    .user_i(special[SprUserMode][0]), .iomode_i(special[SprIomode][0]), .gated_i(gated), .alias_hits_i(alias_hits),
     .event_o(address_event), .cause_o(address_cause), .event_address_o(address_event_address), .event_info_o(address_event_info),
     .concealed_done_o(concealed_done), .device_delay_o(device_delay),
     .piece_o(piece), .physical_o(physical), .size_o(piece_size), .device_o(to_device), .memory_o(to_memory), .device_data_o(device_data),
@@ -325,7 +261,7 @@ module core
   logic                     rolls_back;
   always_comb begin
     for (int unsigned p = 0; p < MemPorts; p++) begin
-      protect[p]                 = issue && memory_atom[p].protect && 4'(memory_atom[p].alias_bits[2:0]) < straps_q.alias_entries;
+      protect[p]                 = issue && memory_atom[p].protect && 4'(memory_atom[p].alias_bits[2:0]) < straps.alias_entries;
       protect_entry[3*p +: 3]    = memory_atom[p].alias_bits[2:0];
       range_address[80*p +: 80]  = {physical[2*p+1][39:0], physical[2*p][39:0]};
       range_size[10*p +: 10]     = {piece_size[2*p+1], piece_size[2*p]};
@@ -389,49 +325,11 @@ module core
   // -- load values -------------------------------------------------------------------------------------------------------------------
   logic [127:0] loaded [MemPorts];
   logic         forwarded [2*MemPorts];    // every byte is in the store buffer (D9)
-  always_comb begin
-    logic [127:0] value;
-    logic [15:0]  hit, wanted;
-    longint unsigned low, high;
-    low = 0;
-    high = 0;
-    value = '0;
-    hit = '0;
-    wanted = '0;
-    `ROLLED(p, MemPorts) begin
-      loaded[p] = '0;
-      forwarded[2*p] = 1'b0;
-      forwarded[2*p+1] = 1'b0;
-      if (run && memory_atom[p].load) begin
-        if (to_device[p]) begin
-          loaded[p] = device_data[p];
-        end else begin
-          `ROLLED(k, 2) begin
-            if (piece[2*p+k] && to_memory[p] && !address_event) begin
-              bus_load(physical[2*p+k], 32'(piece_size[2*p+k]), low, high);
-              value  = {high, low};
-              wanted = ~(16'hffff << piece_size[2*p+k]);
-              hit    = forward_guest[2*p+k] ? forward_hit[16*(2*p+k) +: 16] & wanted : 16'd0;
-              forwarded[2*p+k] = hit == wanted;
-              if (hit != '0) begin
-                `ROLLED(y, 16) if (hit[y]) value[8*y +: 8] = forward_data[128*(2*p+k) + 8*y +: 8];
-              end
-              loaded[p] = loaded[p] | (k == 0 ? value : value << {piece_size[2*p], 3'b000});
-            end
-          end
-          // Bytes in two lines of one page are one access.
-          if (!piece[2*p+1]) forwarded[2*p+1] = forwarded[2*p];
-        end
-        if (memory_atom[p].is_signed) begin
-          unique case (memory_atom[p].bytes)
-            5'd1:    loaded[p][63:8]  = {56{loaded[p][7]}};
-            5'd2:    loaded[p][63:16] = {48{loaded[p][15]}};
-            default: loaded[p][63:32] = {32{loaded[p][31]}};
-          endcase
-        end
-      end
-    end
-  end
+  load_unit #(.Ports(MemPorts)) i_loads (
+    .go_i(run), .blocked_i(address_event), .atom_i(memory_atom), .device_i(to_device), .device_data_i(device_data), .memory_i(to_memory),
+    .piece_i(piece), .physical_i(physical), .size_i(piece_size),
+    .forward_i(forward_guest), .forward_hit_i(forward_hit), .forward_data_i(forward_data), .value_o(loaded), .forwarded_o(forwarded)
+  );
 
   // -- L1D -----------------------------------------------------------------------------------------------------------------------------
   localparam int unsigned Requests = 2 * MemPorts + 2;
@@ -470,7 +368,7 @@ module core
     for (int unsigned r = 0; r < MissRegisters; r++) arriving[r] = miss_busy[r] && due_q[r] == cycle_q + 64'd1;
   end
   data_side #(.Ports(MemPorts), .Sets(L1dSets), .Ways(L1dWays), .Line(L1dLine), .MissRegisters(MissRegisters)) i_data (
-    .clk_i, .rst_ni, .ports_i(straps_q.ports), .miss_registers_i(straps_q.miss_registers),
+    .clk_i, .rst_ni, .ports_i(straps.ports), .miss_registers_i(straps.miss_registers),
     .try_i(data_try), .issue_i(issue && has_accesses), .valid_i(access_valid), .write_i(access_write), .prefetch_i(access_prefetch),
     .two_i(access_two), .split_i(access_split), .line_i(access_line), .forwarded_i(forwarded),
     .accept_o(data_accept), .waits_for_o(data_waits_for), .under_way_o(load_misses),
@@ -546,7 +444,7 @@ module core
 
   assign data_try = run && !event_now && device_wait == '0 && has_accesses;
   always_comb begin
-    room     = !has_stores || gated + new_stores + released <= straps_q.store_entries;
+    room     = !has_stores || gated + new_stores + released <= straps.store_entries;
     issue    = run && !event_now && device_wait == '0 && (!has_accesses || data_accept) && room;
     leaves   = issue || event_now;
     // Whom the cycle belongs to (A2).
@@ -609,20 +507,7 @@ module core
     end
   end
 
-  function automatic logic holds(input logic [3:0] condition, input logic [63:0] flags);
-    logic result;
-    unique case (condition[3:1])
-      3'd0: result = flags[11];
-      3'd1: result = flags[0];
-      3'd2: result = flags[6];
-      3'd3: result = flags[0] | flags[6];
-      3'd4: result = flags[7];
-      3'd5: result = flags[2];
-      3'd6: result = flags[7] ^ flags[11];
-      3'd7: result = flags[6] | (flags[7] ^ flags[11]);
-    endcase
-    return result ^ condition[0];
-  endfunction
+  `include "conditions.svh"
 
   logic [63:0] special_value;
   always_comb begin
@@ -635,78 +520,23 @@ module core
       SprRollbacks: special_value = rollbacks_q;
       SprGated:     special_value = 64'(gated) + 64'(new_stores);
       SprFsr:       special_value = fsr;
-      default:      special_value = spr_q[last_selector[$clog2(NumSpecials)-1:0]];
+      default:      special_value = special[last_selector[$clog2(NumSpecials)-1:0]];
     endcase
   end
 
   // Branch atoms other than the ones that act last, and the look-up help.
-  always_comb begin
-    logic jumps;
-    logic [63:0] target;
-    next_pc        = pc_q + 64'(bytes);
-    branch_penalty = 10'(straps_q.branch);
-    jtb_guest      = '0;
-    jtb_looks_up   = 1'b0;
-    pop            = 1'b0;
-    pop_guest      = '0;
-    push           = 1'b0;
-    push_guest     = '0;
-    push_host      = '0;
-    jumps          = 1'b0;
-    target         = '0;
-    if (run) begin
-      `ROLLED(i, Width) begin
-        if (4'(i) < count && info[i].unit == 4'(UnitBranch)) begin
-          target = pc_q + imm[i];
-          jumps  = 1'b0;
-          unique case (info[i].family)
-            FamBr, FamCall: jumps = 1'b1;
-            FamBrInd, FamCallInd: begin
-              jumps  = 1'b1;
-              target = a[i];
-              branch_penalty = 10'(straps_q.indirect);
-            end
-            FamRet: begin
-              pop       = 1'b1;
-              pop_guest = a[i][31:0];
-              jumps  = top_host != '0 && top_guest == a[i][31:0];
-              target = top_host;
-              branch_penalty = 10'(straps_q.ret);
-            end
-            FamReturnPush: begin
-              push       = 1'b1;
-              push_guest = a[i][31:0];
-              push_host  = target;
-            end
-            FamJtbLookup: begin
-              jtb_looks_up = 1'b1;
-              jtb_guest    = a[i][31:0];
-            end
-            FamBrCc:   jumps = holds(cond[i], a[i]);
-            FamBrZ:    jumps = a[i] == '0;
-            FamBrNz:   jumps = a[i] != '0;
-            FamBrEq:   jumps = a[i] == b[i];
-            FamBrNe:   jumps = a[i] != b[i];
-            FamBrLtS:  jumps = $signed(a[i]) < $signed(b[i]);
-            FamBrGeS:  jumps = $signed(a[i]) >= $signed(b[i]);
-            FamBrLtU:  jumps = a[i] < b[i];
-            FamBrGeU:  jumps = a[i] >= b[i];
-            FamEret: begin
-              jumps  = 1'b1;
-              target = spr_q[SprEpc];
-              branch_penalty = 10'(straps_q.eret);
-            end
-            default: ;
-          endcase
-          if (jumps) next_pc = target;
-        end
-      end
-    end
-    taken = effects[EffBranch] && next_pc != pc_q + 64'(bytes);
-  end
+  logic [63:0] behind;                     // the molecule in memory behind it
+  assign behind = pc_q + 64'(bytes);
+  assign taken  = effects[EffBranch] && next_pc != behind;
+  branch_unit #(.Width(Width)) i_branch (
+    .straps_i(straps), .go_i(run), .pc_i(pc_q), .behind_i(behind), .count_i(count), .info_i(info), .imm_i(imm), .cond_i(cond), .a_i(a), .b_i(b),
+    .epc_i(special[SprEpc]), .next_pc_o(next_pc), .penalty_o(branch_penalty), .jtb_looks_up_o(jtb_looks_up), .jtb_guest_o(jtb_guest),
+    .top_guest_i(top_guest), .top_host_i(top_host), .pop_o(pop), .pop_guest_o(pop_guest),
+    .push_o(push), .push_guest_o(push_guest), .push_host_o(push_host)
+  );
 
   lookup #(.JtbEntries(JtbEntries), .ReturnEntries(ReturnEntries)) i_lookup (
-    .clk_i, .rst_ni, .straps_i(straps_q), .jtb_guest_i(jtb_guest), .jtb_host_o(jtb_host),
+    .clk_i, .rst_ni, .straps_i(straps), .jtb_guest_i(jtb_guest), .jtb_host_o(jtb_host),
     .jtb_write_i(jtb_write), .jtb_write_guest_i(last_a[31:0]), .jtb_write_host_i(last_b), .jtb_clear_i(jtb_clear),
     .top_guest_o(top_guest), .top_host_o(top_host), .pop_i(issue && pop), .push_i(issue && push),
     .push_guest_i(push_guest), .push_host_i(push_host), .return_clear_i(return_clear)
@@ -718,13 +548,13 @@ module core
     longint unsigned low, high, status;
     low    = 0;
     high   = 0;
-    status = spr_q[SprFsr];
+    status = special[SprFsr];
     `ROLLED(i, Width) begin
       fp_low[i]  = '0;
       fp_high[i] = '0;
       if (run && 4'(i) < count && is_fp_or_media(info[i].unit)) begin
-        atom_execute(32'(row[i]), 32'(selector[i]), a[i], vl_q[ra[i]], vh_q[ra[i]], vl_q[rb[i]], vh_q[rb[i]], vl_q[rd[i]], vh_q[rd[i]],
-                     spr_q[SprFcr], status, low, high);
+        atom_execute(32'(row[i]), 32'(selector[i]), a[i], va[i][63:0], va[i][127:64], vb[i][63:0], vb[i][127:64], vd[i][63:0], vd[i][127:64],
+                     special[SprFcr], status, low, high);
         fp_low[i]  = low;
         fp_high[i] = high;
       end
@@ -754,7 +584,7 @@ module core
         end else if (info[i].family == FamTlbProbe) begin
           value[i] = tlb_probe;
         end else if (info[i].effects[EffCall]) begin
-          value[i] = pc_q + 64'(bytes);
+          value[i] = behind;
         end else if (info[i].family == FamJtbLookup) begin
           value[i] = jtb_host;
         end else begin
@@ -775,34 +605,15 @@ module core
   end
 
   // -- outstanding results ---------------------------------------------------------------------------------------------------------------
+  latencies #(.Width(Width)) i_latencies (
+    .go_i(run), .count_i(count), .info_i(info), .rd_i(rd), .fd_i(fd), .int_write_i(int_write), .flags_write_i(flags_write),
+    .vector_write_i(vec_write), .latency_i(latency), .late_o(late), .registers_o(late_registers), .latency_o(late_latency)
+  );
   always_comb begin
-    logic [10:0] div, fp_div;
-    div    = '0;
-    fp_div = '0;
-    `ROLLED(i, Width) begin
-      late[i]           = 1'b0;
-      late_latency[i]   = latency_q[info[i].latency];
-      late_registers[i] = '0;
-      if (run && 4'(i) < count && !(info[i].effects[EffLoad] || info[i].effects[EffStore] || info[i].effects[EffProbe] ||
-                                    info[i].effects[EffPrefetch])) begin
-        if (32'(info[i].latency) == LatDiv) begin
-          div = div + 11'(late_latency[i]);
-          late_latency[i] = div > 11'd255 ? 8'd255 : div[7:0];
-        end
-        if (32'(info[i].latency) == LatFpDiv || 32'(info[i].latency) == LatFpSqrt) begin
-          fp_div = fp_div + 11'(late_latency[i]);
-          late_latency[i] = fp_div > 11'd255 ? 8'd255 : fp_div[7:0];
-        end
-        late[i] = int_write[i] || vec_write[i] || flags_write[i];
-        if (int_write[i])   late_registers[i][{1'b0, rd[i]}] = 1'b1;
-        if (vec_write[i])   late_registers[i][{1'b1, rd[i]}] = 1'b1;
-        if (flags_write[i]) late_registers[i][7'd8 + 7'(fd[i])] = 1'b1;
-      end
-    end
     `ROLLED(p, MemPorts) begin
       load[p]          = memory_atom[p].load && !memory_atom[p].discard;
       load_register[p] = memory_atom[p].destination;
-      load_latency[p]  = latency_q[LatLoad] + (to_memory[p] && access_two[p] ? 8'd1 : 8'd0);
+      load_latency[p]  = latency[LatLoad] + (to_memory[p] && access_two[p] ? 8'd1 : 8'd0);
     end
   end
 
@@ -848,6 +659,36 @@ module core
     end
   end
 
+  // -- registers -------------------------------------------------------------------------------------------------------------------------------
+  logic [63:0] moved, new_gpc;            // by mts; by a commit that has one
+  logic        moves, has_gpc;
+  always_comb begin
+    unique case (32'(last_selector))
+      SprImask, SprEsave, SprUserMode, SprIomode: moved = 64'(last_a[0]);
+      SprEpc, SprVbase: moved = {last_a[63:2], 2'b00};
+      SprGpc:           moved = 64'(last_a[31:0]);
+      default:          moved = last_a;
+    endcase
+    moves = last_family == FamMts;
+    has_gpc        = effects[EffCommit] && (last_family == FamCommitPc || last_long);
+    new_gpc        = last_family == FamCommitPc ? 64'(last_a[31:0]) : last_imm;
+  end
+  registers #(.Width(Width)) i_registers (
+    .clk_i, .rst_ni, .vectors_i(vectors), .ra_i(ra), .rb_i(rb), .rc_i(rc), .rd_i(rd), .fd_i(fd),
+    .a_o(a), .b_o(rb_value), .c_o(c), .d_o(d), .flags_o(old), .va_o(va), .vb_o(vb), .vd_o(vd), .fcr_o(fcr), .fsr_o(old_fsr), .gpc_o(gpc),
+    .issue_i(issue), .int_write_i(int_write), .flags_write_i(flags_write), .vector_write_i(vec_write),
+    .value_i(value), .high_value_i(high_value), .new_flags_i(int_flags), .fsr_write_i(effects[EffFp]), .fsr_i(fsr),
+    .fcr_set_i(moves && 32'(last_selector) == SprFcr), .fsr_set_i(moves && 32'(last_selector) == SprFsr),
+    .gpc_set_i(has_gpc || (moves && 32'(last_selector) == SprGpc)), .set_i(has_gpc ? new_gpc : moved),
+    .commit_i(commits), .rollback_i(rolls_back)
+  );
+  always_comb begin
+    for (int unsigned i = 0; i < NumSpecials; i++) special[i] = spr_q[i];
+    special[SprFcr] = fcr;
+    special[SprFsr] = old_fsr;
+    special[SprGpc] = gpc;
+  end
+
   // -- the end of the cycle -------------------------------------------------------------------------------------------------------------------
   // Everything that reaches the world outside does so in this one block, in the order of docs/timing.md, rule M1.
   always_ff @(posedge clk_i or negedge rst_ni) begin
@@ -877,20 +718,7 @@ module core
       uncounted_q     <= '0;
       rollbacks_q     <= '0;
       from_memory_q   <= '0;
-      fcr_s_q         <= '0;
-      fsr_s_q         <= '0;
-      gpc_s_q         <= '0;
       for (int unsigned i = 0; i < MissRegisters; i++) due_q[i] <= '0;
-      for (int unsigned i = 0; i < 64; i++) begin
-        r_q[i]  <= '0;
-        vl_q[i] <= '0;
-        vh_q[i] <= '0;
-      end
-      for (int unsigned i = 0; i < NumShadowed; i++) begin
-        rs_q[i]  <= '0;
-        vls_q[i] <= '0;
-        vhs_q[i] <= '0;
-      end
       for (int unsigned i = 0; i < NumSpecials; i++) spr_q[i] <= '0;
       spr_q[SprEcause]   <= 64'(CauseReset);
       spr_q[SprFeatures] <= bus_strap(StrapFeatures);
@@ -961,15 +789,6 @@ module core
 
       // Results.
       if (issue) begin
-        for (int unsigned i = 0; i < Width; i++) begin
-          if (int_write[i])   r_q[rd[i]] <= value[i];
-          if (flags_write[i]) r_q[6'd8 + 6'(fd[i])] <= int_flags[i];
-          if (vec_write[i]) begin
-            vl_q[rd[i]] <= value[i];
-            vh_q[rd[i]] <= high_value[i];
-          end
-        end
-        if (effects[EffFp]) spr_q[SprFsr] <= fsr;
         molecules_q <= molecules_q + 64'd1;
         atoms_q     <= atoms_q + 64'(count);
         pc_q         <= next_pc;
@@ -979,44 +798,18 @@ module core
           branch_charge_q <= effects[EffSerializing] ? 4'(ChargeEvent) : 4'(ChargeBranch);
         end
         if (effects[EffRollback]) begin
-          wait_q        <= 10'(straps_q.rollback);
+          wait_q        <= 10'(straps.rollback);
           wait_charge_q <= 4'(ChargeRollback);
         end
         if (effects[EffCommit]) begin
-          // The shadows become what the registers are after the molecule.
-          for (int unsigned i = 0; i < NumShadowed; i++) begin
-            rs_q[i]  <= r_q[i];
-            vls_q[i] <= vl_q[i];
-            vhs_q[i] <= vh_q[i];
-          end
-          for (int unsigned i = 0; i < Width; i++) begin
-            if (int_write[i] && 32'(rd[i]) < NumShadowed)  rs_q[rd[i][3:0]] <= value[i];
-            if (flags_write[i]) rs_q[4'd8 + 4'(fd[i])] <= int_flags[i];
-            if (vec_write[i] && 32'(rd[i]) < NumShadowed) begin
-              vls_q[rd[i][3:0]] <= value[i];
-              vhs_q[rd[i][3:0]] <= high_value[i];
-            end
-          end
-          fcr_s_q <= spr_q[SprFcr];
-          fsr_s_q <= fsr;
-          gpc_s_q <= spr_q[SprGpc];
-          if (last_family == FamCommitPc) begin
-            spr_q[SprGpc] <= 64'(last_a[31:0]);
-            gpc_s_q       <= 64'(last_a[31:0]);
-          end else if (last_long) begin
-            spr_q[SprGpc] <= last_imm;
-            gpc_s_q       <= last_imm;
-          end
           spr_q[SprGcount] <= spr_q[SprGcount] + 64'(committed);
           commits_q <= commits_q + 64'd1;
         end
         if (last_family == FamMts) begin
           unique case (32'(last_selector))
-            SprIpending, SprCycles, SprMolecules, SprAtoms, SprCommits, SprRollbacks, SprGated, SprFeatures, SprSampleAddress: ;
-            SprImask, SprEsave, SprUserMode, SprIomode: spr_q[last_selector[$clog2(NumSpecials)-1:0]] <= 64'(last_a[0]);
-            SprEpc, SprVbase: spr_q[last_selector[$clog2(NumSpecials)-1:0]] <= {last_a[63:2], 2'b00};
-            SprGpc:           spr_q[SprGpc] <= 64'(last_a[31:0]);
-            default:          spr_q[last_selector[$clog2(NumSpecials)-1:0]] <= last_a;
+            SprIpending, SprCycles, SprMolecules, SprAtoms, SprCommits, SprRollbacks, SprGated, SprFeatures, SprSampleAddress,
+            SprFcr, SprFsr, SprGpc: ;
+            default: spr_q[last_selector[$clog2(NumSpecials)-1:0]] <= moved;
           endcase
         end
         if (last_family == FamEret) spr_q[SprImask] <= spr_q[SprEsave];
@@ -1043,17 +836,7 @@ module core
           range_end_q   <= written_end;
         end
       end
-      if (rolled) begin
-        for (int unsigned i = 0; i < NumShadowed; i++) begin
-          r_q[i]  <= rs_q[i];
-          vl_q[i] <= vls_q[i];
-          vh_q[i] <= vhs_q[i];
-        end
-        spr_q[SprFcr] <= fcr_s_q;
-        spr_q[SprFsr] <= fsr_s_q;
-        spr_q[SprGpc] <= gpc_s_q;
-        rollbacks_q   <= rollbacks_q + 64'd1;
-      end
+      if (rolled) rollbacks_q <= rollbacks_q + 64'd1;
       if (sample) spr_q[SprSampleAddress] <= pc_q;
       if (event_now || answer) begin
         spr_q[SprEpc]    <= now_pc;
@@ -1062,53 +845,29 @@ module core
         spr_q[SprEinfo]  <= event_now ? event_info : attention;
         spr_q[SprEsave]  <= spr_q[SprImask];
         spr_q[SprImask]  <= '0;
-        pc_q             <= spr_q[SprVbase];
+        pc_q             <= special[SprVbase];
         redirected_q     <= 1'b1;
         branch_wait_q    <= '0;
-        wait_q           <= 10'(straps_q.entry) + (rolled ? 10'(straps_q.rollback) : 10'd0);
+        wait_q           <= 10'(straps.entry) + (rolled ? 10'(straps.rollback) : 10'd0);
         wait_charge_q    <= event_now ? charge_of(event_cause) : 4'(ChargeEvent);
       end
     end
   end
 
   // -- for the simulator ------------------------------------------------------------------------------------------------------------------------
-  logic [63:0] counter_q [24];
-  always_ff @(posedge clk_i or negedge rst_ni) begin
-    if (!rst_ni) begin
-      for (int unsigned i = 0; i < 24; i++) counter_q[i] <= '0;
-    end else begin
-      counter_q[0] <= counter_q[0] + 64'(issue && taken);
-      if (fetch_hits != '0)        counter_q[1] <= counter_q[1] + 64'(fetch_hits);
-      if (fetch_request)           counter_q[2] <= counter_q[2] + 64'd1;
-      if (invalidated != '0)       counter_q[3] <= counter_q[3] + 64'(invalidated);
-      if (issue && has_accesses) begin
-        counter_q[4]  <= counter_q[4] + 64'(load_hits);
-        counter_q[5]  <= counter_q[5] + 64'(load_misses_n);
-        counter_q[8]  <= counter_q[8] + 64'(prefetches);
-        counter_q[9]  <= counter_q[9] + 64'(prefetches_dropped);
-        counter_q[10] <= counter_q[10] + 64'(forwarded_misses);
-        counter_q[11] <= counter_q[11] + 64'(crossings);
-      end
-      counter_q[6]  <= counter_q[6] + 64'(store_hits);
-      counter_q[7]  <= counter_q[7] + 64'(store_misses);
-      if (drain_conflict) counter_q[12] <= counter_q[12] + 64'd1;
-      if (issue && effects[EffRollback]) counter_q[13] <= counter_q[13] + 64'd1;
-      if (commits) begin
-        counter_q[14] <= counter_q[14] + 64'(gated) + 64'(new_stores);
-        if (64'(gated) + 64'(new_stores) > counter_q[15]) counter_q[15] <= 64'(gated) + 64'(new_stores);
-      end
-      if (issue && jtb_looks_up) begin
-        counter_q[16] <= counter_q[16] + 64'd1;
-        counter_q[17] <= counter_q[17] + 64'(jtb_host != '0);
-      end
-      if (issue && pop) begin
-        counter_q[20] <= counter_q[20] + 64'd1;
-        counter_q[21] <= counter_q[21] + 64'(top_host != '0 && top_guest == pop_guest);
-      end
-      counter_q[18] <= commits_q;
-      counter_q[19] <= rollbacks_q;
-    end
-  end
+`ifndef SYNTHESIS
+  statistics i_statistics (
+    .clk_i, .rst_ni, .taken_i(issue && taken), .fetch_hits_i(fetch_hits), .fetch_request_i(fetch_request), .invalidated_i(invalidated),
+    .accesses_i(issue && has_accesses), .load_hits_i(load_hits), .load_misses_i(load_misses_n), .store_hits_i(store_hits),
+    .store_misses_i(store_misses), .prefetches_i(prefetches), .dropped_i(prefetches_dropped), .forwarded_i(forwarded_misses),
+    .crossings_i(crossings), .drain_conflict_i(drain_conflict), .rollback_atom_i(issue && effects[EffRollback]),
+    .commit_i(commits), .released_i(64'(gated) + 64'(new_stores)), .jtb_looks_up_i(issue && jtb_looks_up), .jtb_hit_i(jtb_host != '0),
+    .pop_i(issue && pop), .pop_hit_i(top_host != '0 && top_guest == pop_guest), .commits_i(commits_q), .rollbacks_i(rollbacks_q),
+    .counter_o
+  );
+`else
+  always_comb for (int unsigned i = 0; i < 24; i++) counter_o[i] = '0;
+`endif
   assign cycle_o     = cycle_q;
   assign ready_o     = ready_first;
   assign issue_o     = issue;
@@ -1116,11 +875,10 @@ module core
   assign cause_o     = event_cause;
   assign pc_o        = pc_q;
   assign count_o     = count;
-  assign end_o       = pc_q + 64'(bytes);
+  assign end_o       = behind;
   assign rollback_o  = rolls_back;
   assign commit_o    = commits;
   assign committed_o = committed;
-  assign gcount_o    = spr_q[SprGcount];
+  assign gcount_o    = special[SprGcount];
   assign gated_o     = gated;
-  assign counter_o   = counter_q;
 endmodule

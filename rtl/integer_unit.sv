@@ -24,20 +24,7 @@ module integer_unit
   localparam int unsigned CF = 0, PF = 2, AF = 4, ZF = 6, SF = 7, OF = 11;
   localparam logic [63:0] FlagsMask = 64'h8d5;
 
-  function automatic logic holds(input logic [3:0] cond, input logic [63:0] flags);
-    logic value;
-    unique case (cond[3:1])
-      3'd0: value = flags[OF];
-      3'd1: value = flags[CF];
-      3'd2: value = flags[ZF];
-      3'd3: value = flags[CF] | flags[ZF];
-      3'd4: value = flags[SF];
-      3'd5: value = flags[PF];
-      3'd6: value = flags[SF] ^ flags[OF];
-      3'd7: value = flags[ZF] | (flags[SF] ^ flags[OF]);
-    endcase
-    return value ^ cond[0];
-  endfunction
+  `include "conditions.svh"
 
   function automatic logic [6:0] ones(input logic [63:0] v);
     logic [63:0] x;

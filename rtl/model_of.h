@@ -107,24 +107,25 @@ template <class Top> class ModelOf final : public Model {
 
   void registers(Registers& registers) const override {
     const auto& root = *top_.rootp;
-    for (unsigned i = 0; i < isa::kIntRegs; ++i) registers.integer[i] = root.core__DOT__r_q[i];
-    for (unsigned i = 0; i < isa::kFpRegs; ++i) registers.vector[i] = {root.core__DOT__vl_q[i], root.core__DOT__vh_q[i]};
-    for (unsigned i = 0; i < isa::kSpecials; ++i) registers.special[i] = root.core__DOT__spr_q[i];
+    for (unsigned i = 0; i < isa::kIntRegs; ++i) registers.integer[i] = root.core__DOT__i_registers__DOT__i_integers__DOT__working_q[i];
+    for (unsigned i = 0; i < isa::kFpRegs; ++i) registers.vector[i] = vector(root.core__DOT__i_registers__DOT__i_vectors__DOT__working_q[i]);
+    for (unsigned i = 0; i < isa::kSpecials; ++i) registers.special[i] = root.core__DOT__special[i];
     for (unsigned i = 0; i < isa::kShadowedInt; ++i) {
-      registers.shadow.r[i] = root.core__DOT__rs_q[i];
-      registers.shadow.v[i] = {root.core__DOT__vls_q[i], root.core__DOT__vhs_q[i]};
+      registers.shadow.r[i] = root.core__DOT__i_registers__DOT__i_integers__DOT__shadow_q[i];
+      registers.shadow.v[i] = vector(root.core__DOT__i_registers__DOT__i_vectors__DOT__shadow_q[i]);
     }
-    registers.shadow.fcr = root.core__DOT__fcr_s_q;
-    registers.shadow.fsr = root.core__DOT__fsr_s_q;
-    registers.shadow.gpc = root.core__DOT__gpc_s_q;
+    // In the order of registers.sv.
+    registers.shadow.fcr = root.core__DOT__i_registers__DOT__i_specials__DOT__shadow_q[0];
+    registers.shadow.fsr = root.core__DOT__i_registers__DOT__i_specials__DOT__shadow_q[1];
+    registers.shadow.gpc = root.core__DOT__i_registers__DOT__i_specials__DOT__shadow_q[2];
   }
 
   isa::V128 value_of(unsigned reg) const override {
     const auto& root = *top_.rootp;
-    if (reg < isa::kFpFile) return {root.core__DOT__r_q[reg], 0};
-    return {root.core__DOT__vl_q[reg - isa::kFpFile], root.core__DOT__vh_q[reg - isa::kFpFile]};
+    if (reg < isa::kFpFile) return {root.core__DOT__i_registers__DOT__i_integers__DOT__working_q[reg], 0};
+    return vector(root.core__DOT__i_registers__DOT__i_vectors__DOT__working_q[reg - isa::kFpFile]);
   }
-  uint64_t special(isa::Special special) const override { return top_.rootp->core__DOT__spr_q[static_cast<unsigned>(special)]; }
+  uint64_t special(isa::Special special) const override { return top_.rootp->core__DOT__special[static_cast<unsigned>(special)]; }
   void records(bool wanted) override { top_.records_i = wanted; }
 
 #ifdef CHRYSALIS_RTL_COVERAGE  // then it has neither waves nor states
@@ -180,6 +181,9 @@ template <class Top> class ModelOf final : public Model {
     if (waves_) waves_->dump(time);
   }
 #endif
+  static isa::V128 vector(const VlWide<4>& value) {
+    return {value[0] | uint64_t{value[1]} << 32, value[2] | uint64_t{value[3]} << 32};
+  }
   void read_outputs() {
     outputs_.cycle = top_.cycle_o;
     outputs_.pc = top_.pc_o;

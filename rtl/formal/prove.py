@@ -25,13 +25,13 @@ RTL = pathlib.Path(__file__).resolve().parent.parent
 SIZES = {
     "store_buffer": [dict(Entries=3, Bytes=2, AddrWidth=3, LoadPorts=1, StorePorts=2)],
     "alias_unit": [dict(Entries=3, AddrWidth=4, SizeWidth=3, LoadPorts=2, StorePorts=2)],
-    "shadow_file": [dict(Regs=4, Shadowed=2, Width=2, ReadPorts=2, WritePorts=2, ExpectPorts=2, Zero=3)],
+    "shadow_file": [dict(Regs=5, Shadowed=3, Width=2, ReadPorts=2, WritePorts=3), dict(Regs=3, Shadowed=3, Width=2, ReadPorts=3, WritePorts=2)],
 }
 LONG_SIZES = {
     "store_buffer": [dict(Entries=4, Bytes=2, AddrWidth=4, LoadPorts=2, StorePorts=2),
                      dict(Entries=3, Bytes=4, AddrWidth=5, LoadPorts=1, StorePorts=1)],
     "alias_unit": [dict(Entries=8, AddrWidth=6, SizeWidth=5, LoadPorts=2, StorePorts=2)],
-    "shadow_file": [dict(Regs=8, Shadowed=4, Width=3, ReadPorts=2, WritePorts=3, ExpectPorts=3, Zero=7)],
+    "shadow_file": [dict(Regs=64, Shadowed=16, Width=2, ReadPorts=4, WritePorts=4)],
 }
 
 # (module, name, depth, what is replaced, by what). The depth is in cycles from reset.
@@ -71,22 +71,26 @@ MUTANTS = [
     ("alias_unit", "entries that the machine lacks never hit", 2, "(n >= Entries || (", "(n < Entries && ("),
     ("alias_unit", "the mask is ignored", 3,
      "check_mask_i[p*MaxEntries + n] &&", "check_mask_i[p*MaxEntries +: MaxEntries] != '0 &&"),
-    ("shadow_file", "commit loses register 1", 4,
-     "end else if (commit_i) begin", "end else if (commit_i && r != 1) begin"),
-    ("shadow_file", "commit leaves out what arrives with it", 3,
-     "shadow_q[r] <= arrives[r] && !discarded[r] ? arriving[r] : working_q[r];", "shadow_q[r] <= working_q[r];"),
-    ("shadow_file", "a late result misses the shadow", 5, "if (to_both[r]) begin", "if (1'b0) begin"),
-    ("shadow_file", "a result arrives although it was rolled back", 5,
-     "dropped_d   = outstanding_d[Shadowed-1:0] & ~committed_d;", "dropped_d   = dropped_d;"),
-    ("shadow_file", "rollback drops a result that a commit has passed", 5,
-     "committed_d = outstanding_d[Shadowed-1:0] & ~dropped_d;", "committed_d = committed_d;"),
-    ("shadow_file", "a commit revives a dropped result", 6,
-     "committed_d = outstanding_d[Shadowed-1:0] & ~dropped_d;", "begin committed_d = outstanding_d[Shadowed-1:0]; dropped_d = '0; end"),
-    ("shadow_file", "rollback makes registers ready", 4,
-     "outstanding_d = (outstanding_q & ~arrives) | expected;",
-     "outstanding_d = rollback_i ? '0 : (outstanding_q & ~arrives) | expected;"),
-    ("shadow_file", "register Zero can be written", 3, "write_reg_i[p*RegWidth +: RegWidth]) == r && r != Zero) begin",
-     "write_reg_i[p*RegWidth +: RegWidth]) == r) begin"),
+    ("shadow_file", "commit loses register 1", 3,
+     "for (int unsigned r = 0; r < Shadowed; r++) shadow_q[r] <= working_q[r];",
+     "for (int unsigned r = 0; r < Shadowed; r++) if (r != 1) shadow_q[r] <= working_q[r];"),
+    ("shadow_file", "commit leaves out what is written with it", 3,
+     "shadow_q[write_reg_i[p*RegWidth +: ShadowWidth]] <= write_data_i[p*Width +: Width];", ";"),
+    ("shadow_file", "commit leaves out what is written to the last shadowed register", 3,
+     "32'(write_reg_i[p*RegWidth +: RegWidth]) < Shadowed) begin", "32'(write_reg_i[p*RegWidth +: RegWidth]) < Shadowed - 1) begin"),
+    ("shadow_file", "shadows follow without a commit", 3, "      if (commit_i) begin", "      if (!rollback_i) begin"),
+    ("shadow_file", "rollback loses register 1", 4,
+     "for (int unsigned r = 0; r < Shadowed; r++) working_q[r] <= shadow_q[r];",
+     "for (int unsigned r = 0; r < Shadowed; r++) if (r != 1) working_q[r] <= shadow_q[r];"),
+    ("shadow_file", "rollback leaves what is written with it", 3,
+     "      if (rollback_i) begin", "      if (rollback_i && write_valid_i == '0) begin"),
+    ("shadow_file", "rollback restores the registers before the molecule, not before the commit", 4,
+     "working_q[r] <= shadow_q[r];", "working_q[r] <= working_q[r];"),
+    ("shadow_file", "of two writes to a register the first holds", 3,
+     "if (write_valid_i[p]) working_q[write_reg_i[p*RegWidth +: RegWidth]] <= write_data_i[p*Width +: Width];",
+     "if (write_valid_i[WritePorts-1-p]) working_q[write_reg_i[(WritePorts-1-p)*RegWidth +: RegWidth]] <= "
+     "write_data_i[(WritePorts-1-p)*Width +: Width];"),
+    ("shadow_file", "the last port cannot write", 3, "if (write_valid_i[p]) working_q", "if (write_valid_i[p] && p != WritePorts - 1) working_q"),
 ]
 
 SCRIPT = """

@@ -22,6 +22,7 @@ import lower
 # Ports that serve the simulator alone: the cycle account, statistics, observers. Nothing that drives only them is counted.
 FOR_THE_SIMULATOR = {
     "scoreboard": ["charge_o"],
+    "branch_unit": ["jtb_looks_up_o"],
     "fetch": ["hits_o", "invalidated_o"],
     "data_side": ["load_hits_o", "load_misses_o", "store_hits_o", "store_misses_o", "prefetches_o", "dropped_o", "forwarded_o", "crossings_o", "conflict_o"],
     "core": ["charge_o", "redirecting_o", "counter_o", "count_o", "end_o", "committed_o", "gcount_o", "gated_o", "cause_o"],
@@ -30,7 +31,7 @@ FOR_THE_SIMULATOR = {
 BLOCKS = [
     ("fetch, L1I tags", ["fetch"]),
     ("decode", ["decode"]),
-    ("registers, shadows", ["register_files"]),
+    ("registers, shadows", ["registers"]),
     ("scoreboard", ["scoreboard"]),
     ("integer units", ["integer_unit"]),
     ("multiply, divide", []),
@@ -39,7 +40,7 @@ BLOCKS = [
     ("store buffer", ["store_buffer"]),
     ("alias unit", ["alias_unit"]),
     ("JTB, return stack", ["lookup"]),
-    ("core control", ["core"]),
+    ("core control", ["core", "straps", "memory_ports", "branch_unit", "load_unit", "latencies"]),
 ]
 # What one more costs: (name, row of the table, module, parameter). Half as many are synthesised beside those of the machine.
 MARGINS = [("alias entry", "alias unit", "alias_unit", "Entries"), ("store-buffer slot", "store buffer", "store_buffer", "Entries"),
@@ -127,17 +128,12 @@ class Synthesis:
 
     def module(self, design, name):
         """A module with what it instantiates, but for other blocks (black boxes) and operators: (tally, operators)."""
-        if name == "register_files":
-            gates, flip_flops, depth = self.run(name, design.lower("core").split)
-            return Tally(gates, flip_flops, 0, depth), {}
         own, others = [design.lower(name)], []
         for child in own[0].instances:
             others.append(child) if name == "core" else own.append(design.lower(child))
         text = "".join(module.text for module in own)
         boxes = [design.box(call) for call in sorted({call for module in own for call in module.calls})]
         boxes += ["(* blackbox *) " + lower.operator_text(operator) for operator in sorted({o for module in own for o in module.operators})]
-        if own[0].split:
-            boxes.append("(* blackbox *) " + own[0].split[:own[0].split.index(";") + 1] + "\nendmodule\n")
         boxes += ["(* blackbox *) " + interface(design, child) for child in sorted(set(others))]
         gates, flip_flops, depth = self.run(own[0].name, "".join(boxes) + text, FOR_THE_SIMULATOR.get(name, ()))
         bits = sum(shape[0] * shape[1] for module in own for shape in module.memories.values())
@@ -217,7 +213,7 @@ def margins(machine, synthesis, wanted):
         for operator, count in slot[1].items():
             gates, flip_flops, _ = synthesis.run(operator, lower.operator_text(operator))
             total = total + Tally(gates * count, flip_flops * count)
-        for module in ("scoreboard", "register_files", "core"):
+        for module in ("scoreboard", "registers", "core", "memory_ports", "branch_unit", "load_unit", "latencies"):
             total = total + synthesis.module(machine.core, module)[0].minus(synthesis.module(narrower, module)[0])
         result["atom of width"] = (total, 1)
     return result

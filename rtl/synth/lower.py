@@ -12,6 +12,7 @@ An array that is only ever indexed by signals and has no reset stays a memory; o
 become vectors, element 0 lowest. Calls to the platform (platform_pkg) become black boxes of the call's name.
 """
 import argparse
+import collections
 import functools
 import pathlib
 import re
@@ -21,10 +22,8 @@ import tempfile
 import xml.etree.ElementTree as ElementTree
 
 RTL = pathlib.Path(__file__).resolve().parent.parent
-SOURCES = ["platform_pkg", "decode", "integer_unit", "tlb", "address_unit", "lookup", "fetch", "data_side", "scoreboard",
-           "store_buffer", "alias_unit", "core"]
-# Arrays that are written as a module of their own, with all that reads them by number and that writes them: (module, its name).
-SPLIT = {"core": ("register_files", ("r_q", "vl_q", "vh_q", "rs_q", "vls_q", "vhs_q"))}
+SOURCES = ["platform_pkg", "straps", "decode", "shadow_file", "registers", "integer_unit", "branch_unit", "memory_ports", "tlb", "address_unit",
+           "lookup", "fetch", "data_side", "load_unit", "latencies", "scoreboard", "store_buffer", "alias_unit", "core"]
 STATEMENTS = {"assign", "assigndly", "begin", "if", "case", "while", "jumpblock", "jumpgo", "jumplabel", "stmtexpr", "taskref", "var",
               "comment", "assert"}
 BINARY = {"and": "&", "or": "|", "xor": "^", "add": "+", "sub": "-", "mul": "*", "muls": "*", "div": "/", "moddiv": "%",
@@ -240,7 +239,6 @@ class Module:
     def __init__(self, element, types, tables, functions, memories):
         self.element, self.types, self.tables, self.memories = element, types, tables, memories
         self.name = element.get("origName")
-        self.split = SPLIT.get(self.name, (None, ()))[1]
         self.functions = dict(functions)
         self.functions.update({f.get("name"): f for f in element if f.tag in ("func", "task")})
         self.variables = {}            # of the module: name -> (length, width)
@@ -377,8 +375,6 @@ class Module:
             return node("read", self.shape(name)[1], name, index)
         if name is not None and is_constant(index):
             return self.read(name, index[2]) if index[2] < self.shape(name)[0] else constant(self.shape(name)[1], 0)
-        if name in self.split:
-            return node("lookup", self.shape(name)[1], name, index)
         if name is None and e[0].tag == "varref" and not is_constant(index):
             return node("rom", self.tables[e[0].get("name")][0][1], e[0].get("name"), index)
         return indexed(self.array(e[0]), index)
@@ -732,9 +728,6 @@ class Writer:
             return self.signal(value[2], value[3])
         if tag == "output":
             return f"call_{value[2]}_{value[3]}"
-        if tag == "lookup" and self.looked_up is not None:
-            number = self.looked_up.setdefault(value, len(self.looked_up))
-            return f"looked_up_{number}"
         operands = [self.done[id(x)] if type(x) is Node else x for x in value[2:]]
         key = (tag, width, *operands)
         if key in self.names:
@@ -790,50 +783,14 @@ class Writer:
         self.names[key] = name
         return name
 
-    def split(self):
-        """The module's arrays of SPLIT, as a module: (its text, its connections)."""
-        m, inner = self.m, Writer(self.m, self.types)
-        inner.done, inner.operators, inner.roms, inner.looked_up = {}, {}, {}, None
-        seen, signals, stack = set(), {}, []
-        registers = [(key, value, reset) for key, value, reset in m.registers if key[0] in m.split]
-        stack += [value for _, value, _ in registers] + list(self.looked_up)
-        while stack:
-            top = stack.pop()
-            if id(top) in seen:
-                continue
-            seen.add(id(top))
-            if top[0] == "signal" and top[2] not in m.split:
-                signals[self.signal(top[2], top[3])] = top[1]
-            elif top[0] == "output":
-                signals[f"call_{top[2]}_{top[3]}"] = top[1]
-            else:
-                if top[0] == "lookup" and top not in self.looked_up:
-                    self.looked_up[top] = len(self.looked_up)
-                stack += [x for x in top[2:] if type(x) is Node]
-        ports = [f"input [{width - 1}:0] {name}" for name, width in signals.items() if name not in ("clk_i", "rst_ni")] + ["input clk_i", "input rst_ni"]
-        pins, body = [f".{name}({name})" for name in dict.fromkeys([*signals, "clk_i", "rst_ni"])], []
-        for value, number in self.looked_up.items():
-            ports.append(f"output [{value[1] - 1}:0] looked_up_{number}")
-            pins.append(f".looked_up_{number}(looked_up_{number})")
-            elements = [node("signal", value[1], value[2], i) for i in range(m.variables[value[2]][0])]
-            body.append(f"  assign looked_up_{number} = {inner.name(indexed(elements, value[3]))};")
-        header = [f"  reg [{value[1] - 1}:0] {self.signal(*key)};" for key, value, _ in registers]
-        for key, value, reset in registers:
-            body.append(f"  always @(posedge clk_i or negedge rst_ni) if (!rst_ni) {self.signal(*key)} <= {inner.name(reset)}; "
-                        f"else {self.signal(*key)} <= {inner.name(value)};")
-        name = SPLIT[m.name][0]
-        return "\n".join([f"module {name} ({', '.join(ports)});", *header, *inner.lines, *body, "endmodule", ""]), f"  {name} i_{name} ({', '.join(pins)});"
-
     def text(self):
         m = self.m
-        self.operators, self.roms, self.looked_up, self.split_text = {}, {}, {}, ""
+        self.operators, self.roms = {}, {}
         self.done = {}
         ports, header, body = [], [], []
         port_names = {name for name, _ in m.ports}
         register_keys = {key for key, _, _ in m.registers}
         for name, (length, width) in m.variables.items():
-            if name in m.split:
-                continue
             if name in m.memories:
                 header.append(f"  reg [{width - 1}:0] {name} [0:{length - 1}];")
                 continue
@@ -854,8 +811,6 @@ class Writer:
         for key, value in m.drivers.items():
             body.append(f"  assign {self.signal(*key)} = {self.name(value)};")
         for key, value, reset in m.registers:
-            if key[0] in m.split:
-                continue
             signal, value = self.signal(*key), self.name(value)
             if reset is None:
                 body.append(f"  always @(posedge clk_i) {signal} <= {value};")
@@ -873,10 +828,6 @@ class Writer:
         for module, name, connections in m.instances:
             pins = [f".{pin}({{{', '.join(self.name(value) for value in reversed(values))}}})" for pin, _, values in connections]
             body.append(f"  {module} {name} ({', '.join(pins)});")
-        if m.split:
-            self.split_text, instance = self.split()
-            body.append(instance)
-            header += [f"  wire [{value[1] - 1}:0] looked_up_{number};" for value, number in self.looked_up.items()]
         return "\n".join([f"module {m.element.get('name')} ({', '.join(ports)});", *header, *self.lines, *body, "endmodule", ""])
 
 
@@ -914,11 +865,11 @@ def memory_candidates(element, types):
 
 class Lowered:
     """A module: its Verilog, its memories (name -> length, width, ports that read, that write), the modules that it instantiates
-    (operators and their number, calls to the platform, others), and what SPLIT takes out of it."""
+    (operators and their number, calls to the platform, others)."""
 
-    def __init__(self, name, text, memories, operators, calls, instances, split):
+    def __init__(self, name, text, memories, operators, calls, instances):
         self.name, self.text, self.memories, self.operators = name, text, memories, operators
-        self.calls, self.instances, self.split = calls, instances, split
+        self.calls, self.instances = calls, instances
 
 
 class Design:
@@ -932,7 +883,10 @@ class Design:
                     items = {int(item.get("index")): constant(*number(item[0].get("name"))) for item in var.find("initarray")}
                     self.tables[var.get("name")] = [items[i] for i in sorted(items)]
             self.functions.update({f.get("name"): f for f in package if f.tag in ("func", "task")})
-        self.elements = {element.get("origName"): element for element in netlist.iter("module")}
+        # By their names; a module that occurs with several parameters, by what Verilator calls each.
+        elements = list(netlist.iter("module"))
+        names = collections.Counter(element.get("origName") for element in elements)
+        self.elements = {element.get("origName") if names[element.get("origName")] == 1 else element.get("name"): element for element in elements}
 
     def parameters(self, name):
         return {var.get("name"): number(var[0].get("name"))[1] for var in self.elements[name] if var.tag == "var" and var.get("param") and len(var)}
@@ -956,14 +910,14 @@ class Design:
         text = "".join(self.rom_text(table, width) for table, width in sorted(writer.roms.items())) + text
         shapes = {memory: (*module.variables[memory], writer.reads.get(memory, 0), len(module.writes[memory])) for memory in memories}
         return Lowered(element.get("name"), text, shapes, writer.operators, sorted({call for call, _, _ in module.calls}),
-                       [self.element_of(instance) for instance, _, _ in module.instances], writer.split_text)
+                       [self.element_of(instance) for instance, _, _ in module.instances])
 
     def element_of(self, name):
         return next(key for key, element in self.elements.items() if element.get("name") == name)
 
     def rom_text(self, table, width):
         writer, index = Writer(None, self.types), node("signal", width, "index", None)
-        writer.done, writer.looked_up = {}, {}
+        writer.done = {}
         data = writer.name(indexed(self.tables[table], index))
         return "\n".join([f"module {table} (input [{width - 1}:0] index, output [{self.tables[table][0][1] - 1}:0] data);", *writer.lines,
                           f"  assign data = {data};", "endmodule", ""])
@@ -1000,7 +954,7 @@ def main():
     with open(arguments.out, "w") as out:
         out.writelines(design.box(call) for call in sorted({call for module in modules for call in module.calls}))
         out.writelines(operator_text(name) for name in sorted({name for module in modules for name in module.operators}))
-        out.writelines(module.split + module.text for module in modules)
+        out.writelines(module.text for module in modules)
 
 
 if __name__ == "__main__":

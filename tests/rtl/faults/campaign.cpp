@@ -14,7 +14,9 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <new>
 #include <string>
+#include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -70,8 +72,9 @@ std::vector<Stimulus> stimuli(uint64_t seeds) {
   return all;
 }
 
-/// What a child process says of a defect.
+/// What a child process says of a defect, in memory that it shares: if it does not come to the end, how far it came.
 struct Verdict {
+  bool done = false;
   bool differs = false;
   char program[64] = {};
   char field[96] = {};
@@ -81,46 +84,43 @@ struct Verdict {
 
 void copy_text(char* to, std::size_t size, const std::string& text) { std::snprintf(to, size, "%s", text.c_str()); }
 
-Verdict judge(std::vector<Stimulus>& all) {
+void judge(std::vector<Stimulus>& all, Verdict& verdict) {
   static const rtl::BuiltModel built = rtl::defective_model();
   const EngineFactory make = [](const CoreParameters& parameters, isa::PhysicalMemory& memory, Surroundings& surroundings) {
     return rtl::make_engine_of(built, parameters, memory, surroundings);
   };
-  Verdict verdict;
   for (Stimulus& s : all) {
+    copy_text(verdict.program, sizeof verdict.program, s.program.name);
+    verdict.cycles = s.cycles;
     const auto difference = compare_records(s.program, make, s.expected);
     if (!difference) continue;
     verdict.differs = true;
-    copy_text(verdict.program, sizeof verdict.program, s.program.name);
     copy_text(verdict.field, sizeof verdict.field, difference->what.field);
     copy_text(verdict.values, sizeof verdict.values, difference->what.leader + ", " + difference->what.follower);
     verdict.cycles = s.cycles + difference->cycle;
     break;
   }
-  return verdict;
+  verdict.done = true;
 }
 
 /// In a process of its own: a defective core may stop the process, or never come to an end.
 Verdict judge_apart(std::vector<Stimulus>& all) {
   // Of processor time: what others do on the machine changes no verdict.
   constexpr itimerval kLimit{{0, 0}, {20, 0}};
-  int ends[2];
-  if (::pipe(ends) != 0) std::exit(2);
+  void* const shared = ::mmap(nullptr, sizeof(Verdict), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (shared == MAP_FAILED) std::exit(2);
+  Verdict& told = *new (shared) Verdict;
   const pid_t child = ::fork();
   if (child == 0) {
-    ::close(ends[0]);
     ::setitimer(ITIMER_PROF, &kLimit, nullptr);
-    const Verdict verdict = judge(all);
-    const bool written = ::write(ends[1], &verdict, sizeof verdict) == sizeof verdict;
-    ::_exit(written ? 0 : 2);
+    judge(all, told);
+    ::_exit(0);
   }
-  ::close(ends[1]);
-  Verdict verdict;
-  const bool answered = ::read(ends[0], &verdict, sizeof verdict) == static_cast<ssize_t>(sizeof verdict);
-  ::close(ends[0]);
   int status = 0;
   ::waitpid(child, &status, 0);
-  if (!answered) {
+  Verdict verdict = told;
+  ::munmap(shared, sizeof(Verdict));
+  if (!verdict.done) {
     verdict.differs = true;
     copy_text(verdict.field, sizeof verdict.field, WIFSIGNALED(status) && WTERMSIG(status) == SIGPROF ? "it never ends" : "a check stops it");
   }
@@ -142,8 +142,8 @@ int campaign(uint64_t seeds, std::size_t every, const char* table) {
     chosen = static_cast<unsigned>(i) + 1;
     const Verdict verdict = judge_apart(all);
     missed += !verdict.differs;
-    const std::string field = !verdict.differs ? "MISSED" : verdict.program[0] != 0 ? std::string(verdict.program) + ": " + verdict.field : verdict.field;
-    const std::string cycles = verdict.cycles != 0 ? std::to_string(verdict.cycles) : "";
+    const std::string field = !verdict.differs ? "MISSED" : std::string(verdict.program) + ": " + verdict.field;
+    const std::string cycles = (verdict.done ? "" : "beyond ") + std::to_string(verdict.cycles);
     std::printf("%s %s | %s | %s | %s\n", verdict.differs ? "ok  " : "FAIL", defect.name, defect.rule, field.c_str(), cycles.c_str());
     std::fflush(stdout);
     rows += std::string("| ") + defect.name + " | " + defect.source + " | " + defect.rule + " | " + field + " | " + cycles + " |\n";

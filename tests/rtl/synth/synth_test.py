@@ -23,6 +23,7 @@ import lower  # noqa: E402
 
 SMALL = {
     "alias_unit": dict(Entries=2, LoadPorts=1, StorePorts=1, AddrWidth=3, SizeWidth=2),
+    "shadow_file": dict(Regs=4, Shadowed=2, Width=2, ReadPorts=2, WritePorts=2),
     "store_buffer": dict(Entries=3, LoadPorts=1, StorePorts=1, AddrWidth=3, Bytes=2),
 }
 CYCLES = 3
@@ -60,7 +61,7 @@ def reads(machine, build, work):
         boxes += ["(* blackbox *) " + cost.interface(machine.core, child) for child in sorted(set(lowered.instances))]
         boxes += ["(* blackbox *) " + lower.operator_text(operator) for operator in sorted(lowered.operators)]
         source = work / "read.v"
-        source.write_text("".join(boxes) + lowered.split + lowered.text)
+        source.write_text("".join(boxes) + lowered.text)
         status, text = yosys(f"read_verilog {source}; hierarchy -check -top {lowered.name}; proc; check -assert")
         if status != 0:
             raise SystemExit(f"{module}: {text[-3000:]}")
