@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <gtest/gtest.h>
+#include <map>
 
 #include "isa-host/machine.h"
 #include "rtl/engine.h"
@@ -102,20 +103,70 @@ TEST(RtlRandomPrograms, WithoutInterrupts) { expect_random_programs_equal(Interr
 TEST(RtlRandomPrograms, WithTheCoresTimer) { expect_random_programs_equal(Interrupts::CoreTimer); }
 TEST(RtlRandomPrograms, WithADevicesTimer) { expect_random_programs_equal(Interrupts::Devices); }
 
-/// The machines whose cores this build has, but for the test machine.
+/// The machines whose cores this build has.
 std::vector<std::string> machines() {
   std::vector<std::string> names;
-  for (const rtl::BuiltModel& built : rtl::built_models())
-    if (built.machine != "testbench") names.push_back(built.machine);
+  for (const rtl::BuiltModel& built : rtl::built_models()) names.push_back(built.machine);
   return names;
 }
 
-class RtlMachineTest : public testing::TestWithParam<std::string> {};
+class RtlMachineTest : public testing::TestWithParam<std::string> {
+ protected:
+  SystemParameters machine() const {
+    if (GetParam() == "testbench") return test_machine();
+    return system_parameters(isa::load_machine(GetParam()), kConcealedBase, kConcealedSize);
+  }
+};
 
 TEST_P(RtlMachineTest, RandomProgramsAreEqual) {
-  const SystemParameters machine = system_parameters(isa::load_machine(GetParam()), kConcealedBase, kConcealedSize);
   for (uint64_t seed = 1; seed <= random_programs() && !HasFailure(); ++seed)
-    expect_equal(random_program_for(machine, seed, 60, 4, static_cast<Interrupts>(seed % 3)));
+    expect_equal(random_program_for(machine(), seed, 60, 4, static_cast<Interrupts>(seed % 3)));
+}
+
+// An interrupt in each cycle of random molecules: while one waits for a line, a register, a unit, a device or the store buffer, and upon
+// each kind of event.
+TEST_P(RtlMachineTest, InterruptsInEachCycleOfAWindow) {
+  constexpr unsigned kSlots = 30;
+  for (const Interrupts interrupts : {Interrupts::CoreTimer, Interrupts::Devices}) {
+    const uint64_t seed = interrupts == Interrupts::CoreTimer ? 1 : 2;
+    const HostProgram undisturbed = interrupted_program(machine(), seed, kSlots, interrupts, 1'000'000);
+    const uint64_t slots = undisturbed.symbol("slots");
+    uint64_t first = 0, last = 0;
+    for (const KeptRecord& kept : records_of(undisturbed, systemc_engine)) {
+      if (kept.observation.address < slots || kept.observation.address >= undisturbed.symbol("concealed_data")) continue;
+      if (first == 0) first = kept.observation.up;
+      last = kept.observation.done;
+    }
+    ASSERT_GT(last, first + 300);
+    uint64_t taken = 0;
+    const uint64_t window = std::min(last - first, 2 * random_programs());
+    for (uint64_t cycle = first; cycle < first + window && !HasFailure(); ++cycle) {
+      const HostProgram program = interrupted_program(machine(), seed, kSlots, interrupts, cycle);
+      for (const KeptRecord& kept : records_of(program, systemc_engine)) taken += kept.observation.event == isa::Cause::Interrupt;
+      expect_equal_records(program);
+    }
+    EXPECT_EQ(taken, window);
+  }
+}
+
+// An event raised by the atom at each place of a molecule that can hold a memory atom: what the atoms before it did has to go.
+TEST_P(RtlMachineTest, FaultsAtEachPlace) {
+  std::map<unsigned, unsigned> raised;  // by place
+  for (uint64_t seed = 1; seed <= (random_programs() + 9) / 10 && !HasFailure(); ++seed) {
+    const FaultingProgram faulting = faulting_program(machine(), seed, 40);
+    for (const auto& [address, place] : faulting.places) raised.emplace(place, 0);
+    for (const KeptRecord& kept : records_of(faulting.program, systemc_engine)) {
+      const auto found = faulting.places.find(kept.observation.address);
+      if (found != faulting.places.end() && kept.observation.event != isa::Cause::None) ++raised[found->second];
+    }
+    expect_equal(faulting.program);
+  }
+  const isa::MachineDescription description = machine().core.config.machine;
+  unsigned places = 0;
+  for (unsigned slot = 0; slot < description.width; ++slot)
+    if (isa::offers(description.slot_units[slot], isa::Unit::Load)) places = slot + 1;
+  EXPECT_EQ(raised.size(), places);
+  for (const auto& [place, events] : raised) EXPECT_GT(events, 0u) << "place " << place;
 }
 
 INSTANTIATE_TEST_SUITE_P(Machines, RtlMachineTest, testing::ValuesIn(machines()), [](const auto& parameter) { return parameter.param; });

@@ -3,20 +3,30 @@
 //   hw_records [--stop-at FILE] SEEDS
 //
 // One line per record, "program cycles-so-far ready issued address event digest", and at the end of each program its
-// account. With --stop-at, stops at the first line that differs from FILE and prints that one alone; exit code 1.
+// account. With --stop-at, stops at the first line that differs from FILE and prints that one alone; exit code 1. If a check of
+// the model stops it, or it uses up its processor time, it prints the last line that it has come to; exit code 3 or 4.
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 #include "tests/hw/random_program.h"
 
 namespace chrysalis::hw::test {
 namespace {
+
+char last_line[200];  ///< and its end of line, for the handler
+
+void stopped(int signal) {
+  const ssize_t written = ::write(STDOUT_FILENO, last_line, std::strlen(last_line));
+  ::_exit(written < 0 ? 2 : signal == SIGABRT ? 3 : 4);
+}
 
 class Output {
  public:
@@ -31,6 +41,8 @@ class Output {
       std::printf("%s\n", text.c_str());
       std::fflush(stdout);
       std::_Exit(1);  // the platform is in the middle of a run
+    } else {
+      std::snprintf(last_line, sizeof last_line, "%.198s\n", text.c_str());
     }
   }
 
@@ -105,6 +117,8 @@ int main(int argc, char** argv) {
     return 2;
   }
   Output out(compares ? argv[2] : nullptr);
+  std::signal(SIGABRT, stopped);
+  std::signal(SIGXCPU, stopped);
   uint64_t cycles = 0;
   std::vector<std::filesystem::path> files;
   for (const auto& file : std::filesystem::directory_iterator(std::filesystem::path(CHRYSALIS_HW_TESTS) / "timing")) files.push_back(file.path());

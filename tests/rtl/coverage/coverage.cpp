@@ -72,7 +72,9 @@ class Coverage final : public Observer {
       bins_["event without a wait"][event];
       for (const Charge charge : kBefore)
         if (possible(cause, charge)) bins_["event upon a wait"][event + ", " + name(charge)];
-      for (const char* before : {"event", "commit", "rollback", "redirect", "other"}) bins_["event by the molecule before"][event + ", " + before];
+      for (const char* before : {"commit", "rollback", "redirect", "other"}) bins_["event by the molecule before"][event + ", " + before];
+      // An event takes away interrupts and samples.
+      if (cause != isa::Cause::Interrupt && cause != isa::Cause::Sample) bins_["event by the molecule before"][event + ", event"];
       for (const char* gated : {"0", "1", "more"}) bins_["event by stores gated"][event + ", " + gated];
     }
     for (unsigned i = 0; i < std::size(kBefore); ++i) {
@@ -180,6 +182,12 @@ int main_of(uint64_t seeds, const char* data, const char* functional) {
   };
   Coverage coverage;
   for (uint64_t seed = 1; seed <= seeds; ++seed) cover(random_program(seed, 60, 4, static_cast<Interrupts>(seed % 3)), engine, coverage);
+  for (uint64_t seed = 1; seed <= seeds / 4; ++seed) cover(faulting_program(test_machine(), seed, 40).program, engine, coverage);
+  // An interrupt in each of some cycles (the first of them fall into the frame before the random molecules).
+  for (uint64_t cycle = 1; cycle <= 2 * seeds; ++cycle) {
+    const Interrupts timer = cycle % 2 == 0 ? Interrupts::CoreTimer : Interrupts::Devices;
+    cover(interrupted_program(test_machine(), 1 + cycle % 7, 30, timer, 1'000 + cycle), engine, coverage);
+  }
   std::vector<std::filesystem::path> files;
   for (const char* folder : {CHRYSALIS_HW_TESTS "/timing", CHRYSALIS_RTL_FAULTS "/programs"})
     for (const auto& file : std::filesystem::directory_iterator(folder)) files.push_back(file.path());
