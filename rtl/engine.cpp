@@ -291,7 +291,8 @@ class Engine final : public hw::CoreEngine, private Bus {
     record_.event_address = record_.event_info = 0;
     record_.write_count = record_.access_count = 0;
     record_.committed = false;
-    gated_before_ = static_cast<unsigned>(gated_.size());
+    // Not gated_: if the molecule is ready as it comes up, device stores that it makes and releases are in there (rule D11).
+    gated_before_ = model_->outputs().gated;
   }
   void finish_record() {
     if (observation_.event != isa::Cause::None) {
