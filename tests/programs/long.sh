@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # long.sh BUILD [PART...]: the long forms of the program tests. Parts: guests applets determinism mutate, all by
-# default, and rtl, which takes a day (MACHINES restricts it). docs/testing.md says what each does and takes.
+# default; rtl and rtl_random, which take hours (MACHINES restricts them). docs/testing.md says what each does and takes.
 # JOBS sets how many runs go at once (default: all processors),
 # ONLY restricts the lists to lines that contain a text.
 set -euo pipefail
@@ -70,7 +70,19 @@ for part in "${parts[@]}"; do
         every --program "$busybox" "$here/applets_lockstep.txt" "--machine $machine --follower rtl --set guest.ram=64" --command cosim --verbose
       done
       ;;
-    *) echo "long.sh: unknown part '$part'; parts: guests applets determinism mutate rtl" >&2; exit 2 ;;
+    rtl_random)
+      # PROGRAMS random programs of each kind for each machine.
+      for machine in ${MACHINES:-crusoe efficeon denver}; do
+        printf '\n== random host programs on %s\n' "$machine"
+        CHRYSALIS_RTL_RANDOM=${PROGRAMS:-2000} "$build/tests/rtl/rtl_programs_test" --gtest_filter="Machines/*/$machine" || failed+=("host programs on $machine")
+      done
+      for machine in ${MACHINES:-crusoe efficeon denver}; do
+        printf '\n== random x86 programs on %s\n' "$machine"
+        python3 "$here/../rtl/random_x86.py" --chrysalis "$chrysalis" --machine "$machine" --programs "${PROGRAMS:-2000}" --jobs "$jobs" \
+          || failed+=("x86 programs on $machine")
+      done
+      ;;
+    *) echo "long.sh: unknown part '$part'; parts: guests applets determinism mutate rtl rtl_random" >&2; exit 2 ;;
   esac
 done
 printf '\n'
