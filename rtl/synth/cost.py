@@ -47,6 +47,7 @@ MARGINS = [("alias entry", "alias unit", "alias_unit", "Entries"), ("store-buffe
            ("TLB entry", "address unit, TLB", "address_unit", "TlbEntries"), ("JTB entry", "JTB, return stack", "lookup", "JtbEntries")]
 
 # Modules are mapped one by one, so a table of the decoder once, and then put together, so that the depth is that of the block.
+# `rewrite -l` does not keep count of levels while it rewrites: of a million gates that takes seconds, with it more than a quarter of an hour.
 SCRIPT = """
 read_verilog {source}
 hierarchy -check -top {top}
@@ -61,7 +62,7 @@ alumacc
 memory_collect
 techmap
 opt -fast
-abc -g gates -script +strash;balance;rewrite;balance;map
+abc -g gates -script +strash;balance;rewrite,-l;balance;map
 flatten
 opt_clean
 check -assert
