@@ -62,6 +62,22 @@ bool possible(isa::Cause cause, Charge charge) {
   return cause != isa::Cause::IllegalMolecule || charge == Charge::FetchL2 || charge == Charge::FetchMemory;
 }
 
+/// Whether `cause` can come upon the molecule behind one that `before` says. The machine has one slot for loads and stores.
+bool possible_behind(isa::Cause cause, const std::string& before) {
+  switch (cause) {
+    // An event takes away interrupts and samples.
+    case isa::Cause::Interrupt:
+    case isa::Cause::Sample: return before != "event";
+    // The handler would come to its first molecule again for ever.
+    case isa::Cause::IllegalMolecule:
+    case isa::Cause::TlbMiss: return before != "event";
+    // Behind these nothing is gated, and no alias entry is set.
+    case isa::Cause::StoreBufferFull:
+    case isa::Cause::AliasFault: return before != "commit" && before != "rollback";
+    default: return true;
+  }
+}
+
 class Coverage final : public Observer {
  public:
   Coverage() {
@@ -72,10 +88,10 @@ class Coverage final : public Observer {
       bins_["event without a wait"][event];
       for (const Charge charge : kBefore)
         if (possible(cause, charge)) bins_["event upon a wait"][event + ", " + name(charge)];
-      for (const char* before : {"commit", "rollback", "redirect", "other"}) bins_["event by the molecule before"][event + ", " + before];
-      // An event takes away interrupts and samples.
-      if (cause != isa::Cause::Interrupt && cause != isa::Cause::Sample) bins_["event by the molecule before"][event + ", event"];
-      for (const char* gated : {"0", "1", "more"}) bins_["event by stores gated"][event + ", " + gated];
+      for (const char* before : {"commit", "rollback", "redirect", "event", "other"})
+        if (possible_behind(cause, before)) bins_["event by the molecule before"][event + ", " + before];
+      for (const char* gated : {"0", "1", "more"})
+        if (cause != isa::Cause::StoreBufferFull || *gated != '0') bins_["event by stores gated"][event + ", " + gated];
     }
     for (unsigned i = 0; i < std::size(kBefore); ++i) {
       bins_["wait before issue"][name(kBefore[i])];
