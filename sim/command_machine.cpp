@@ -22,6 +22,7 @@ struct Options {
   CLI::App *list, *show, *check, *cost;
   std::vector<std::string> machines, blocks;
   bool toml = false, no_margins = false, json = false;
+  unsigned jobs = 0;
 };
 
 int list() {
@@ -68,6 +69,7 @@ int cost(const Options& options) {
   for (const std::string& block : options.blocks) words.insert(words.end(), {"--block", block});
   if (options.no_margins) words.emplace_back("--no-margins");
   if (options.json) words.emplace_back("--json");
+  if (options.jobs != 0) words.insert(words.end(), {"--jobs", std::to_string(options.jobs)});
   for (const std::string& name : options.machines) {
     isa::load_machine(name);
     words.push_back(name);
@@ -96,6 +98,7 @@ Command add_machine_command(CLI::App& app) {
   options->cost->add_option("--block", options->blocks, "this row of the table alone (may be given several times)")->allow_extra_args(false);
   options->cost->add_flag("--no-margins", options->no_margins, "not what one more costs: half the time");
   options->cost->add_flag("--json", options->json, "a line of JSON per machine");
+  options->cost->add_option("--jobs", options->jobs, "blocks synthesised at a time, each with up to 3 GB (default: one per processor)")->check(CLI::Range(1, 256));
   return {command, [options] {
             if (options->list->parsed()) return list();
             if (options->cost->parsed()) return cost(*options);

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """What a machine's core costs: cells and depth per block, and what one more entry or slot of it adds.
 
-    cost.py --build DIR [--block NAME] [--no-margins] [--json] MACHINE...
+    cost.py --build DIR [--block NAME] [--no-margins] [--jobs N] [--json] MACHINE...
 
 MACHINE is a machine's name or file. Every block of rtl/ is lowered (lower.py) and synthesised by yosys to two-input gates,
 flip-flops and memories; docs/rtl.md, "Cost", says how to read the result. Synthesis is slow (minutes a block), so each result
 is kept in DIR/rtl/cost under a hash of what was synthesised: a block that two machines share is synthesised once.
 """
 import argparse
+import concurrent.futures
 import hashlib
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -77,17 +79,23 @@ class Cost(Exception):
 
 
 class Tally:
+    """What one module takes, or a sum of modules."""
+
     def __init__(self, cells=0, flip_flops=0, bits=0, depth=0):
         self.cells, self.flip_flops, self.bits, self.depth = cells, flip_flops, bits, depth
 
-    def __add__(self, other):
-        return Tally(self.cells + other.cells, self.flip_flops + other.flip_flops, self.bits + other.bits, max(self.depth, other.depth))
 
-    def times(self, count):
-        return Tally(self.cells * count, self.flip_flops * count, self.bits * count, self.depth)
-
-    def minus(self, other):
-        return Tally(self.cells - other.cells, self.flip_flops - other.flip_flops, self.bits - other.bits, self.depth - other.depth)
+def total(terms):
+    """The sum of (synthesis that may still run, how many times); its depth is the greatest of those that are added."""
+    sum_of = Tally()
+    for future, times in terms:
+        one = future.result()
+        sum_of.cells += one.cells * times
+        sum_of.flip_flops += one.flip_flops * times
+        sum_of.bits += one.bits * times
+        if times > 0:
+            sum_of.depth = max(sum_of.depth, one.depth)
+    return sum_of
 
 
 def parse(text):
@@ -103,32 +111,44 @@ def parse(text):
 
 
 class Synthesis:
-    def __init__(self, build, log):
+    """Runs yosys, `jobs` at a time. What it gives are futures of a Tally."""
+
+    def __init__(self, build, log, jobs):
         self.build, self.log = build, log
         self.cache = build / "rtl" / "cost"
         self.cache.mkdir(parents=True, exist_ok=True)
+        self.pool = concurrent.futures.ThreadPoolExecutor(jobs)
+        self.started = {}
 
-    def run(self, top, text, drop=()):
+    def start(self, top, text, drop=(), bits=0):
         script = SCRIPT.format(source="SOURCE", top=top, report="REPORT", drop="\n".join(f"delete -port {top}/{port}" for port in drop))
-        kept = self.cache / (hashlib.sha256((script + text).encode()).hexdigest()[:24] + ".json")
-        if kept.exists():
-            return tuple(json.loads(kept.read_text()))
-        self.log(f"synthesising {top} ...")
-        with tempfile.TemporaryDirectory(dir=self.cache) as scratch:
-            source, report = pathlib.Path(scratch) / "block.v", pathlib.Path(scratch) / "report"
-            source.write_text(text)
-            file = pathlib.Path(scratch) / "script.ys"
-            file.write_text(script.replace("SOURCE", str(source)).replace("REPORT", str(report)))
-            done = subprocess.run(["yosys", "-q", str(file)], capture_output=True, text=True)
-            if done.returncode != 0:
-                kept.with_suffix(".v").write_text(text)
-                raise Cost(f"yosys refuses {top} ({kept.with_suffix('.v')}):\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-            result = parse(report.read_text())
-        kept.write_text(json.dumps(result))
-        return result
+        key = hashlib.sha256((script + text).encode()).hexdigest()[:24]
+        if key not in self.started:
+            self.started[key] = self.pool.submit(self.run, self.cache / (key + ".json"), script, top, text, bits)
+        return self.started[key]
+
+    def run(self, kept, script, top, text, bits):
+        if not kept.exists():
+            self.log(f"synthesising {top} ...")
+            with tempfile.TemporaryDirectory(dir=self.cache) as scratch:
+                source, report, file = (pathlib.Path(scratch) / name for name in ("block.v", "report", "script.ys"))
+                source.write_text(text)
+                file.write_text(script.replace("SOURCE", str(source)).replace("REPORT", str(report)))
+                done = subprocess.run(["yosys", "-q", str(file)], capture_output=True, text=True)
+                if done.returncode != 0:
+                    kept.with_suffix(".v").write_text(text)
+                    raise Cost(f"yosys refuses {top} ({kept.with_suffix('.v')}):\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+                written = pathlib.Path(scratch) / "result"
+                written.write_text(json.dumps(parse(report.read_text())))
+                written.rename(kept)
+        gates, flip_flops, depth = json.loads(kept.read_text())
+        return Tally(gates, flip_flops, bits, depth)
+
+    def operator(self, name):
+        return self.start(name, lower.operator_text(name))
 
     def module(self, design, name):
-        """A module with what it instantiates, but for other blocks (black boxes) and operators: (tally, operators)."""
+        """A module with what it instantiates, but for other blocks (black boxes) and operators: (synthesis, operators)."""
         own, others = [design.lower(name)], []
         for child in own[0].instances:
             others.append(child) if name == "core" else own.append(design.lower(child))
@@ -136,9 +156,8 @@ class Synthesis:
         boxes = [design.box(call) for call in sorted({call for module in own for call in module.calls})]
         boxes += ["(* blackbox *) " + lower.operator_text(operator) for operator in sorted({o for module in own for o in module.operators})]
         boxes += ["(* blackbox *) " + interface(design, child) for child in sorted(set(others))]
-        gates, flip_flops, depth = self.run(own[0].name, "".join(boxes) + text, FOR_THE_SIMULATOR.get(name, ()))
         bits = sum(shape[0] * shape[1] for module in own for shape in module.memories.values())
-        return Tally(gates, flip_flops, bits, depth), own[0].operators
+        return self.start(own[0].name, "".join(boxes) + text, FOR_THE_SIMULATOR.get(name, ()), bits), own[0].operators
 
 
 def interface(design, name):
@@ -180,43 +199,39 @@ class Machine:
 
 
 def blocks(machine, synthesis, wanted):
+    """Row -> terms of total()."""
     rows, operators = {}, {}
     for row, modules in BLOCKS:
         if wanted and row not in wanted and not (row == "integer units" and "multiply, divide" in wanted):
             continue
-        total = Tally()
+        terms = []
         for name in modules:
             if name == "integer_unit":
                 one, operators = synthesis.module(machine.alone(name, Units=1), name)
-                total = one.times(machine.width)
+                terms.append((one, machine.width))
             else:
-                total = total + synthesis.module(machine.core, name)[0]
+                terms.append((synthesis.module(machine.core, name)[0], 1))
         if row == "multiply, divide":
-            for name, count in operators.items():
-                gates, flip_flops, depth = synthesis.run(name, lower.operator_text(name))
-                total = total + Tally(gates, flip_flops, 0, depth).times(count * machine.width)
-        rows[row] = total
+            terms = [(synthesis.operator(name), count * machine.width) for name, count in operators.items()]
+        rows[row] = terms
     return rows
 
 
 def margins(machine, synthesis, wanted):
+    """Name -> (terms of what more of it adds, how many more)."""
     result = {}
     for name, row, module, parameter in MARGINS:
         entries = machine.core.parameters(module)[parameter]
         if entries < 2 or wanted and row not in wanted:
             continue
-        more = synthesis.module(machine.core, module)[0]
-        less = synthesis.module(machine.alone(module, **{parameter: entries // 2}), module)[0]
-        result[name] = (more.minus(less), entries - entries // 2)
+        more, less = (synthesis.module(design, module)[0] for design in (machine.core, machine.alone(module, **{parameter: entries // 2})))
+        result[name] = ([(more, 1), (less, -1)], entries - entries // 2)
     if machine.width > 1 and not wanted:
-        narrower, slot = machine.narrower(), synthesis.module(machine.alone("integer_unit", Units=1), "integer_unit")
-        total = slot[0]
-        for operator, count in slot[1].items():
-            gates, flip_flops, _ = synthesis.run(operator, lower.operator_text(operator))
-            total = total + Tally(gates * count, flip_flops * count)
+        narrower, (unit, operators) = machine.narrower(), synthesis.module(machine.alone("integer_unit", Units=1), "integer_unit")
+        terms = [(unit, 1)] + [(synthesis.operator(operator), count) for operator, count in operators.items()]
         for module in ("scoreboard", "registers", "core", "memory_ports", "branch_unit", "load_unit", "latencies"):
-            total = total + synthesis.module(machine.core, module)[0].minus(synthesis.module(narrower, module)[0])
-        result["atom of width"] = (total, 1)
+            terms += [(synthesis.module(machine.core, module)[0], 1), (synthesis.module(narrower, module)[0], -1)]
+        result["atom of width"] = (terms, 1)
     return result
 
 
@@ -225,10 +240,8 @@ def show(machine, rows, more):
     print(f"{'block':<22}{'gates':>10}{'flip-flops':>12}{'memory bits':>13}{'depth':>7}")
     for name, t in rows.items():
         print(f"{name:<22}{t.cells:>10}{t.flip_flops:>12}{t.bits:>13}{t.depth:>7}")
-    total = Tally()
-    for t in rows.values():
-        total = total + t
-    print(f"{'all of these':<22}{total.cells:>10}{total.flip_flops:>12}{total.bits:>13}")
+    sums = [sum(getattr(t, what) for t in rows.values()) for what in ("cells", "flip_flops", "bits")]
+    print(f"{'all of these':<22}{sums[0]:>10}{sums[1]:>12}{sums[2]:>13}")
     if more:
         print(f"\n{'one more':<22}{'gates':>10}{'flip-flops':>12}{'memory bits':>13}")
         for name, (t, count) in more.items():
@@ -241,6 +254,7 @@ def main():
     parser.add_argument("--build", type=pathlib.Path, required=True, help="the build tree")
     parser.add_argument("--block", action="append", choices=[name for name, _ in BLOCKS], help="this row alone")
     parser.add_argument("--no-margins", action="store_true", help="not what one more costs")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="how many blocks are synthesised at a time (default: processors)")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("machines", nargs="+", metavar="MACHINE")
     arguments = parser.parse_args()
@@ -248,17 +262,22 @@ def main():
     for tool, package in (("yosys", "yosys"), ("yosys-abc", "yosys"), ("verilator", "verilator")):
         if shutil.which(tool) is None:
             raise Cost(f"{tool} is not installed; it synthesises the blocks (Debian: apt install {package})")
-    synthesis = Synthesis(arguments.build, lambda text: print(text, file=sys.stderr, flush=True))
-    for name in arguments.machines:
-        with tempfile.TemporaryDirectory(dir=synthesis.cache) as scratch:
-            machine = Machine(name, arguments.build, pathlib.Path(scratch))
-            rows = blocks(machine, synthesis, arguments.block)
-            more = {} if arguments.no_margins else margins(machine, synthesis, arguments.block)
+    synthesis = Synthesis(arguments.build, lambda text: print(text, file=sys.stderr, flush=True), arguments.jobs)
+    try:
+        for name in arguments.machines:
+            with tempfile.TemporaryDirectory(dir=synthesis.cache) as scratch:
+                machine = Machine(name, arguments.build, pathlib.Path(scratch))
+                rows = blocks(machine, synthesis, arguments.block)
+                more = {} if arguments.no_margins else margins(machine, synthesis, arguments.block)
+            rows = {row: total(terms) for row, terms in rows.items()}
+            more = {name: (total(terms), count) for name, (terms, count) in more.items()}
             if arguments.json:
                 print(json.dumps({"machine": name, "blocks": {row: vars(t) for row, t in rows.items()},
-                                  "one_more": {row: {key: value / count for key, value in vars(t).items()} for row, (t, count) in more.items()}}))
+                                  "one_more": {row: {key: value / count for key, value in vars(t).items() if key != "depth"} for row, (t, count) in more.items()}}))
             else:
                 show(machine, rows, more)
+    finally:
+        synthesis.pool.shutdown(cancel_futures=True)
 
 
 if __name__ == "__main__":

@@ -69,15 +69,15 @@ def reads(machine, build, work):
 
 
 def costs(machine, build, work):
-    synthesis = cost.Synthesis(work, lambda text: None)
-    tallies = []
-    for entries in (2, 4):
-        tallies.append(synthesis.module(machine.alone("alias_unit", Entries=entries), "alias_unit")[0])
-    less, more = tallies
+    def synthesised(*entries):
+        synthesis = cost.Synthesis(work, lambda text: None, 2)
+        started = [synthesis.module(machine.alone("alias_unit", Entries=n), "alias_unit")[0] for n in entries]
+        return [cost.total([(future, 1)]) for future in started]
+
+    less, more = synthesised(2, 4)
     if not 0 < less.cells < more.cells or more.flip_flops != 2 * less.flip_flops or less.depth <= 0 or more.depth <= 0:
         raise SystemExit(f"2 and 4 alias entries: {vars(less)}, {vars(more)}")
-    again = synthesis.module(machine.alone("alias_unit", Entries=2), "alias_unit")[0]
-    if vars(again) != vars(less):
+    if vars(synthesised(2)[0]) != vars(less):
         raise SystemExit("what is kept differs from what was synthesised")
     # An entry: two ranges of a beginning and an end, and a bit that says that it is valid.
     width = machine.core.parameters("alias_unit")["AddrWidth"]
