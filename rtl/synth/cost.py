@@ -49,6 +49,7 @@ MARGINS = [("alias entry", "alias unit", "alias_unit", "Entries"), ("store-buffe
            ("TLB entry", "address unit, TLB", "address_unit", "TlbEntries"), ("JTB entry", "JTB, return stack", "lookup", "JtbEntries")]
 
 # Modules are mapped one by one, so a table of the decoder once, and then put together, so that the depth is that of the block.
+# Other blocks are cut out of the core before paths are looked for: from each input of a block to each of its outputs there would be one.
 # `rewrite -l` does not keep count of levels while it rewrites: of a million gates that takes seconds, with it more than a quarter of an hour.
 SCRIPT = """
 read_verilog {source}
@@ -68,7 +69,7 @@ abc -g gates -script +strash;balance;rewrite,-l;balance;map
 flatten
 opt_clean
 check -assert
-tee -o {report} stat
+{cut}tee -o {report} stat
 tee -a {report} ltp -noff
 """
 FLIP_FLOP = re.compile(r"\$_(S?DFFE?|ALDFFE?|SDFFCE)_")
@@ -120,8 +121,9 @@ class Synthesis:
         self.pool = concurrent.futures.ThreadPoolExecutor(jobs)
         self.started = {}
 
-    def start(self, top, text, drop=(), bits=0):
-        script = SCRIPT.format(source="SOURCE", top=top, report="REPORT", drop="\n".join(f"delete -port {top}/{port}" for port in drop))
+    def start(self, top, text, drop=(), cut=(), bits=0):
+        script = SCRIPT.format(source="SOURCE", top=top, report="REPORT", drop="\n".join(f"delete -port {top}/{port}" for port in drop),
+                               cut="".join(f"delete {top}/t:{module}\n" for module in cut))
         key = hashlib.sha256((script + text).encode()).hexdigest()[:24]
         if key not in self.started:
             self.started[key] = self.pool.submit(self.run, self.cache / (key + ".json"), script, top, text, bits)
@@ -157,7 +159,8 @@ class Synthesis:
         boxes += ["(* blackbox *) " + lower.operator_text(operator) for operator in sorted({o for module in own for o in module.operators})]
         boxes += ["(* blackbox *) " + interface(design, child) for child in sorted(set(others))]
         bits = sum(shape[0] * shape[1] for module in own for shape in module.memories.values())
-        return self.start(own[0].name, "".join(boxes) + text, FOR_THE_SIMULATOR.get(name, ()), bits), own[0].operators
+        cut = [design.elements[child].get("name") for child in sorted(set(others))]
+        return self.start(own[0].name, "".join(boxes) + text, FOR_THE_SIMULATOR.get(name, ()), cut, bits), own[0].operators
 
 
 def interface(design, name):
